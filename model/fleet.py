@@ -1,0 +1,161 @@
+"""The fleet: every fact of one stack, each written once in its folder.
+
+Source of the first data: the public repository of Void Linux's infrastructure, taken over as facts.
+Left out here: services, people and policies, which later parts of the model add beside these records.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Literal
+
+from pydantic import Field
+
+from model.clouds import Aws, DigitalOcean, Gcp
+from model.dns import Zone
+from model.machine import Machine, Opening, OpeningFrom, Role
+from model.strict import IPv4, IPv6, Name, Network, Ports, PublicKey, Strict, Text, WireGuardKey
+
+
+class Region(Strict):
+    """A place where machines stand. The key is the middle part of a machine's name."""
+
+    site: Text
+    country: str = Field(pattern=r"^[a-z]{2}$", description="two-letter country code, the last part of a machine's name")
+
+
+class FabricScope(Strict):
+    """A port of some machines that only some machines may reach over the fabric.
+
+    `on` and `from` hold roles or names of machines, or "all". A port that no scope names follows `fabric.default`.
+    """
+
+    proto: Literal["tcp", "udp"]
+    ports: Ports
+    on: tuple[Text, ...] = Field(min_length=1)
+    from_: tuple[Text, ...] = Field(alias="from", min_length=1)
+    why: Text
+
+
+class FabricSettings(Strict):
+    """The WireGuard full mesh between machines. People never have a peer on it."""
+
+    interface: str = Field(pattern=r"^[a-z][a-z0-9]{1,14}$")
+    subnet: Network
+    port: int = Field(ge=1, le=65535, description="UDP port every machine listens on")
+    keepalive: int | None = Field(default=None, ge=1, le=600, description="seconds; null: none is sent")
+    default: Literal["open", "closed"] = Field(
+        default="open", description="whether a machine takes traffic from the fabric on ports that no scope names"
+    )
+    scopes: dict[Name, FabricScope] = {}
+
+
+class Operator(Strict):
+    """An account on every host for operating it. People's own accounts come from the roster, not from here.
+
+    `keys` are public. A stack whose keys are not published names a secret instead, see `model.strict`.
+    """
+
+    purpose: Text
+    uid: int | None = Field(default=None, ge=100, le=59999)
+    groups: tuple[Name, ...] = ()
+    shell: str = "/bin/sh"
+    keys: tuple[PublicKey, ...] = ()
+    keys_secret: Text | None = Field(
+        default=None, description="name of a secret config value that holds the public keys, one a line"
+    )
+    sudo: Literal["all-nopasswd", "none"] = "none"
+
+
+class Time(Strict):
+    """Where hosts get the time. `set_clock: false` where several hosts share one clock (the rehearsal)."""
+
+    servers: tuple[Text, ...] = Field(min_length=1)
+    set_clock: bool = True
+
+
+class Resolver(Strict):
+    """The resolver on every host: recursive by itself, or forwarding where `forward` is not empty."""
+
+    allow: tuple[Network, ...] = ("127.0.0.0/8",)
+    listen: tuple[IPv4 | IPv6, ...] = ("127.0.0.1",)
+    forward: tuple[IPv4 | IPv6, ...] = ()
+    stubs: dict[Text, Text] = Field(default={}, description="zone: address@port it is asked at")
+
+
+class Ssh(Strict):
+    """The host's sshd, everywhere."""
+
+    allow_groups: tuple[Name, ...] = Field(min_length=1)
+    banner: Text
+
+
+class Base(Strict):
+    """What every managed host has, whatever its roles."""
+
+    packages: dict[Text, Text] = Field(default={}, description="package: why it is there")
+    sysctl: dict[Text, Text] = {}
+    openings: dict[Name, Opening] = {}
+    pinned_names: dict[Text, tuple[IPv4 | IPv6, ...]] = Field(default={}, description="names written into /etc/hosts")
+
+
+class Recorded(Strict):
+    """Facts born on a machine and written into the data by `fleet record`, by a reviewed patch."""
+
+    wireguard_key: WireGuardKey | None = None
+    ssh_host_key: PublicKey | None = None
+    ipv4: IPv4 | None = None
+    ipv6: IPv6 | None = None
+
+
+class Fleet(Strict):
+    """Everything one stack says, from all files of its folder."""
+
+    fleet: Name
+    suffix: str = Field(description="a machine's full name is <machine>.<suffix>", pattern=r"^[a-z0-9.-]+[a-z0-9]$")
+    regions: dict[Name, Region] = Field(min_length=1)
+    fabric: FabricSettings
+    operators: dict[Name, Operator] = Field(min_length=1)
+    time: Time
+    resolver: Resolver
+    ssh: Ssh
+    base: Base
+    roles: dict[Name, Role]
+    machines: dict[Name, Machine] = Field(min_length=1)
+    zones: dict[str, Zone] = {}
+    digitalocean: DigitalOcean | None = None
+    aws: Aws | None = None
+    gcp: Gcp | None = None
+    recorded: dict[Name, Recorded] = {}
+
+    def fqdn(self, machine: str) -> str:
+        """The full name of a machine, without the closing dot."""
+        return f"{machine}.{self.suffix}"
+
+    @property
+    def managed(self) -> dict[str, Machine]:
+        """The machines that this program configures, in name order: a rendered file never reshuffles."""
+        return {name: m for name, m in sorted(self.machines.items()) if m.managed}
+
+    @property
+    def peers(self) -> dict[str, Machine]:
+        """The machines on the fabric, in name order."""
+        return {name: m for name, m in sorted(self.machines.items()) if m.fabric is not None}
+
+    def having(self, role: str) -> tuple[str, ...]:
+        """The machines with a role, in name order."""
+        return tuple(name for name, m in sorted(self.machines.items()) if role in m.roles)
+
+    def chosen(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The managed machines that words choose: "all", a role, or a machine's name. Each once, in name order."""
+        return tuple(
+            name for name, m in self.managed.items() if "all" in words or name in words or set(words) & set(m.roles)
+        )
+
+    @property
+    def fabric_network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+        """The fabric's subnet as a network."""
+        return ipaddress.ip_network(self.fabric.subnet)
+
+
+__all__ = ["Fleet", "Machine", "Opening", "OpeningFrom", "Recorded", "Region", "Role"]

@@ -1,0 +1,64 @@
+"""The base of every record: it refuses what it does not know, and never changes after loading."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; a number is not taken for a string, nor `"false"` for a boolean."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _ipv4(text: str) -> str:
+    if str(ipaddress.IPv4Address(text)) != text:
+        raise ValueError(f"{text} is not the plain form of an IPv4 address")
+    return text
+
+
+def _ipv6(text: str) -> str:
+    if str(ipaddress.IPv6Address(text)) != text:
+        raise ValueError(f"write the IPv6 address {text} in its shortest form: {ipaddress.IPv6Address(text)}")
+    return text
+
+
+def _network(text: str) -> str:
+    if str(ipaddress.ip_network(text)) != text:
+        raise ValueError(f"{text} is not the plain form of a network")
+    return text
+
+
+def _ports(text: str) -> str:
+    low, _, high = text.partition("-")
+    if not (low.isdigit() and (not high or high.isdigit())):
+        raise ValueError(f"{text!r} is no port and no range such as 60001-60999")
+    if not 0 < int(low) <= int(high or low) < 65536:
+        raise ValueError(f"{text!r}: ports go from 1 to 65535, the lower one first")
+    return text
+
+
+def _public_key(text: str) -> str:
+    if not re.fullmatch(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/=]+( .*)?", text):
+        raise ValueError("not an OpenSSH public key: write it as 'ssh-ed25519 AAAA... comment'")
+    return text
+
+
+def _wireguard_key(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", text):
+        raise ValueError("not a WireGuard public key: 44 characters of base64")
+    return text
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=63)]
+IPv4 = Annotated[str, AfterValidator(_ipv4)]
+IPv6 = Annotated[str, AfterValidator(_ipv6)]
+Network = Annotated[str, AfterValidator(_network)]
+Ports = Annotated[str, AfterValidator(_ports)]
+PublicKey = Annotated[str, AfterValidator(_public_key)]
+WireGuardKey = Annotated[str, AfterValidator(_wireguard_key)]
+Text = Annotated[str, StringConstraints(min_length=1)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong. `line` counts from 1; 0 means the file as a whole. `rule` names a check or a type rule."""
+    """One thing that is wrong. `line` counts from 1; 0 means the file as a whole. `rule` is the rule's own sentence."""
 
     file: str
     line: int
@@ -18,17 +18,23 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.field + ': ' if self.field else ''}{self.what}\n    rule: {self.rule}\n    way out: {self.way_out}"
+        field = f"{self.field}: " if self.field else ""
+        return f"{where}: {field}{self.what}\n    rule: {self.rule}\n    way out: {self.way_out}"
 
 
-class BadData(Exception):
-    """The data cannot be used. Carries every problem found, sorted by file and line."""
+class BadData(Exception):  # noqa: N818  (reads as what it is: `except BadData`)
+    """The data cannot be used. Carries every problem found, sorted by file and line.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    `unchecked` says that the named checks could not run yet, for the data has no shape to check.
+    """
+
+    def __init__(self, problems: list[Problem], *, unchecked: bool = False) -> None:
         self.problems = sorted(set(problems))
+        self.unchecked = unchecked
         super().__init__(self.__str__())
 
     def __str__(self) -> str:
         count = len(self.problems)
         head = f"{count} problem{'s' if count != 1 else ''} in the fleet's data, nothing was changed:"
-        return "\n".join([head, *(str(p) for p in self.problems)])
+        tail = ["The checks of names and addresses run when these are mended."] if self.unchecked else []
+        return "\n".join([head, *(str(p) for p in self.problems), *tail])

@@ -14,14 +14,16 @@ from pydantic import Field
 from model.clouds import Aws, DigitalOcean, Gcp
 from model.dns import Zone
 from model.machine import Machine, Opening, OpeningFrom, Role
-from model.strict import IPv4, IPv6, Name, Network, Ports, PublicKey, Strict, Text, WireGuardKey
+from model.strict import IP, IPv4, IPv6, Name, Network, Ports, PublicKey, Strict, Text, WireGuardKey
 
 
 class Region(Strict):
     """A place where machines stand. The key is the middle part of a machine's name."""
 
     site: Text
-    country: str = Field(pattern=r"^[a-z]{2}$", description="two-letter country code, the last part of a machine's name")
+    country: str = Field(
+        pattern=r"^[a-z]{2}$", description="two-letter country code, the last part of a machine's name"
+    )
 
 
 class FabricScope(Strict):
@@ -53,7 +55,8 @@ class FabricSettings(Strict):
 class Operator(Strict):
     """An account on every host for operating it. People's own accounts come from the roster, not from here.
 
-    `keys` are public. A stack whose keys are not published names a secret instead, see `model.strict`.
+    `keys` are public. A stack whose keys are not published names a secret instead, and the rehearsal, which makes its
+    own key, names the environment variable with the path of the public key's file: exactly one of the three.
     """
 
     purpose: Text
@@ -64,6 +67,7 @@ class Operator(Strict):
     keys_secret: Text | None = Field(
         default=None, description="name of a secret config value that holds the public keys, one a line"
     )
+    keys_env: Text | None = Field(default=None, description="environment variable with the path of a public key file")
     sudo: Literal["all-nopasswd", "none"] = "none"
 
 
@@ -78,8 +82,8 @@ class Resolver(Strict):
     """The resolver on every host: recursive by itself, or forwarding where `forward` is not empty."""
 
     allow: tuple[Network, ...] = ("127.0.0.0/8",)
-    listen: tuple[IPv4 | IPv6, ...] = ("127.0.0.1",)
-    forward: tuple[IPv4 | IPv6, ...] = ()
+    listen: tuple[IP, ...] = ("127.0.0.1",)
+    forward: tuple[IP, ...] = ()
     stubs: dict[Text, Text] = Field(default={}, description="zone: address@port it is asked at")
 
 
@@ -96,7 +100,7 @@ class Base(Strict):
     packages: dict[Text, Text] = Field(default={}, description="package: why it is there")
     sysctl: dict[Text, Text] = {}
     openings: dict[Name, Opening] = {}
-    pinned_names: dict[Text, tuple[IPv4 | IPv6, ...]] = Field(default={}, description="names written into /etc/hosts")
+    pinned_names: dict[Text, tuple[IP, ...]] = Field(default={}, description="names written into /etc/hosts")
 
 
 class Recorded(Strict):

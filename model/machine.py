@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from model.strict import IPv4, IPv6, Name, Network, Ports, Strict, Text
+from model.strict import IP, InterfaceAddress, IPv4, IPv6, Name, Origin, Ports, Strict, Text
 
-OpeningFrom = Literal["world"] | Network
+OpeningFrom = Origin
 
 
 class Opening(Strict):
     """A port that the outside may reach. Everything else is closed, on IPv4 and IPv6 alike.
 
-    `from` is "world" or networks. Opened in the host's own firewall and, where the provider has one, in its firewall too.
+    `from` is "world" or networks. Opened in the host's own firewall and, where the provider has one, in that too.
     """
 
     proto: Literal["tcp", "udp"]
@@ -78,7 +78,7 @@ class Gce(Strict):
 
 
 class Metal(Strict):
-    """A machine that somebody gave or rents to the fleet and that no API of ours makes: a server, a VM, a virtual host."""
+    """A machine that somebody gives or rents to the fleet and that no API of ours makes: a server or a virtual host."""
 
     kind: Literal["metal"]
     provider: Text = Field(description="who it stands with, e.g. hetzner, or the donor's name; 'unknown' is an answer")
@@ -112,13 +112,21 @@ class Volume(Strict):
     protect: bool = True
 
 
+class Route(Strict):
+    """A way out. It leaves by the interface it is declared for, so a link-local next hop always has a device."""
+
+    to: Text
+    via: IP
+    onlink: bool = Field(default=False, description="true: the next hop is outside the address's own prefix")
+
+
 class Interface(Strict):
     """How the host's own network is set up: facts for hosts whose provider does not do it."""
 
     mode: Literal["static", "dhcp", "provider"]
     interface: Text | None = None
-    addresses: tuple[Text, ...] = ()
-    routes: tuple[dict[Literal["to", "via"], Text], ...] = ()
+    addresses: tuple[InterfaceAddress, ...] = ()
+    routes: tuple[Route, ...] = ()
 
 
 class Repositories(Strict):

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+_KEY_TYPES = r"ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com"
+
 
 class Strict(BaseModel):
     """Unknown keys are errors; a number is not taken for a string, nor `"false"` for a boolean."""
@@ -27,10 +29,29 @@ def _ipv6(text: str) -> str:
     return text
 
 
+def _ip(text: str) -> str:
+    if str(ipaddress.ip_address(text)) != text:
+        raise ValueError(f"write the address {text} in its shortest form: {ipaddress.ip_address(text)}")
+    return text
+
+
+def _interface(text: str) -> str:
+    _, slash, length = text.partition("/")
+    if not (slash and length.isdigit()):
+        raise ValueError(f"{text} has no prefix length: write it as 192.0.2.5/26")
+    if str(ipaddress.ip_interface(text)) != text:
+        raise ValueError(f"write {text} in its shortest form: {ipaddress.ip_interface(text)}")
+    return text
+
+
 def _network(text: str) -> str:
     if str(ipaddress.ip_network(text)) != text:
         raise ValueError(f"{text} is not the plain form of a network")
     return text
+
+
+def _origin(text: str) -> str:
+    return text if text == "world" else _network(text)
 
 
 def _ports(text: str) -> str:
@@ -43,7 +64,7 @@ def _ports(text: str) -> str:
 
 
 def _public_key(text: str) -> str:
-    if not re.fullmatch(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/=]+( .*)?", text):
+    if not re.fullmatch(f"({_KEY_TYPES}) [A-Za-z0-9+/=]+( .*)?", text):
         raise ValueError("not an OpenSSH public key: write it as 'ssh-ed25519 AAAA... comment'")
     return text
 
@@ -57,7 +78,10 @@ def _wireguard_key(text: str) -> str:
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=63)]
 IPv4 = Annotated[str, AfterValidator(_ipv4)]
 IPv6 = Annotated[str, AfterValidator(_ipv6)]
+IP = Annotated[str, AfterValidator(_ip)]
+InterfaceAddress = Annotated[str, AfterValidator(_interface)]
 Network = Annotated[str, AfterValidator(_network)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Ports = Annotated[str, AfterValidator(_ports)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 WireGuardKey = Annotated[str, AfterValidator(_wireguard_key)]

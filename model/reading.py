@@ -104,34 +104,15 @@ def read(folder: Path) -> Reading:
     reading = Reading(folder=str(folder))
     try:
         files = sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml"))
+        wrong = "" if files else "holds no *.yaml file"
     except OSError as error:
+        files, wrong = [], f"cannot be listed as a folder: {error.strerror}"
+    if wrong:
         reading.whole = False
-        reading.problems.append(
-            Problem(
-                str(folder),
-                0,
-                "",
-                f"cannot be listed as a folder: {error.strerror}",
-                "A stack is a folder of YAML files.",
-                "give the folder of a stack, such as stacks/local",
-            )
-        )
-        return reading
-    if not files:
-        reading.whole = False
-        reading.problems.append(
-            Problem(
-                str(folder),
-                0,
-                "",
-                "holds no *.yaml file",
-                "A stack is a folder of YAML files.",
-                "give the folder of a stack, such as stacks/local",
-            )
-        )
+        rule, way_out = "A stack is a folder of YAML files.", "give the folder of a stack, such as stacks/local"
+        reading.problems.append(Problem(str(folder), 0, "", wrong, rule, way_out))
     for file in files:
-        problems = list(_read_file(reading, file))
-        reading.problems += problems
+        reading.problems += list(_read_file(reading, file))
     return reading
 
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model.checks import clouds, dns, fabric, hosts, machines, records
 from model.checks.rule import Found, Rule, sentence
 from model.fleet import Fleet
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    *machines.RULES,
+    *fabric.RULES,
+    *hosts.RULES,
+    *dns.RULES,
+    *records.RULES,
+    *clouds.RULES,
+)
 
 
 def findings(fleet: Fleet) -> Iterator[tuple[str, Found]]:

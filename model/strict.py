@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 _KEY_TYPES = r"ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com"
 
@@ -75,14 +75,19 @@ def _wireguard_key(text: str) -> str:
     return text
 
 
+def _schema(**more: Any) -> Any:
+    """What an editor is told about a text beside its type."""
+    return Field(json_schema_extra=more)
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=63)]
-IPv4 = Annotated[str, AfterValidator(_ipv4)]
-IPv6 = Annotated[str, AfterValidator(_ipv6)]
-IP = Annotated[str, AfterValidator(_ip)]
-InterfaceAddress = Annotated[str, AfterValidator(_interface)]
-Network = Annotated[str, AfterValidator(_network)]
-Origin = Annotated[str, AfterValidator(_origin)]
-Ports = Annotated[str, AfterValidator(_ports)]
-PublicKey = Annotated[str, AfterValidator(_public_key)]
-WireGuardKey = Annotated[str, AfterValidator(_wireguard_key)]
+IPv4 = Annotated[str, AfterValidator(_ipv4), _schema(format="ipv4")]
+IPv6 = Annotated[str, AfterValidator(_ipv6), _schema(format="ipv6")]
+IP = Annotated[str, AfterValidator(_ip), _schema(anyOf=[{"format": "ipv4"}, {"format": "ipv6"}])]
+InterfaceAddress = Annotated[str, AfterValidator(_interface), _schema(pattern=r"^[0-9a-f.:]+/[0-9]{1,3}$")]
+Network = Annotated[str, AfterValidator(_network), _schema(pattern=r"^[0-9a-f.:]+/[0-9]{1,3}$")]
+Origin = Annotated[str, AfterValidator(_origin), _schema(pattern=r"^(world|[0-9a-f.:]+/[0-9]{1,3})$")]
+Ports = Annotated[str, AfterValidator(_ports), _schema(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?$")]
+PublicKey = Annotated[str, AfterValidator(_public_key), _schema(pattern=rf"^({_KEY_TYPES}) [A-Za-z0-9+/=]+( .*)?$")]
+WireGuardKey = Annotated[str, AfterValidator(_wireguard_key), _schema(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 Text = Annotated[str, StringConstraints(min_length=1)]

@@ -1,0 +1,1 @@
+"""How the data becomes resources: one folder a vertical, `plan.py` decides, `component.py` turns it into resources."""

@@ -1,0 +1,1 @@
+"""The zones: which records exist, derived from the machines and from what is declared."""

@@ -1,0 +1,12 @@
+"""What a stack's config adds to the data: secrets by name. Nothing else is read from config by a component."""
+
+from __future__ import annotations
+
+import pulumi
+
+NAMESPACE = "fleet"
+
+
+def secret(name: str) -> pulumi.Output[str]:
+    """A secret config value, `pulumi config set --secret fleet:<name>`. Missing: the engine names it and the command."""
+    return pulumi.Config(NAMESPACE).require_secret(name)

@@ -8,5 +8,5 @@ NAMESPACE = "fleet"
 
 
 def secret(name: str) -> pulumi.Output[str]:
-    """A secret config value, `pulumi config set --secret fleet:<name>`. Missing: the engine names it and the command."""
+    """A secret config value, set with `pulumi config set --secret fleet:<name>`. Missing: the engine says so by name."""
     return pulumi.Config(NAMESPACE).require_secret(name)

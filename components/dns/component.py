@@ -39,6 +39,12 @@ class Dns(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fleet:dns:Dns", name, None, opts)
+        self.domains = {}
+        if args.zones:
+            self._records(args)
+        self.register_outputs({"records": len(args.records)})
+
+    def _records(self, args: DnsArgs) -> None:
         import pulumi_digitalocean as digitalocean
 
         hooks = {zone: _refusal(zone) for zone, adopted in args.zones.items() if not adopted}
@@ -63,7 +69,6 @@ class Dns(pulumi.ComponentResource):
                 ),
             )
         self.domains = {zone: domain.domain_urn for zone, domain in made.items()}
-        self.register_outputs({"records": len(args.records)})
 
 
 def _value(record: Record, born: Mapping[str, Born]) -> pulumi.Input[str]:

@@ -115,9 +115,7 @@ def _zone(fleet: Fleet, zone: str, it: Zone) -> list[Record]:
     for label, exchangers in it.mail.items():
         for mx in exchangers:
             to = f"{fleet.fqdn(mx.machine)}." if mx.machine else str(mx.outside)
-            found.append(
-                Record(zone, label, "MX", to, key=to.rstrip("."), ttl=mx.ttl or it.ttl, priority=mx.priority)
-            )
+            found.append(Record(zone, label, "MX", to, key=to.rstrip("."), ttl=mx.ttl or it.ttl, priority=mx.priority))
     for label, texts in it.txt.items():
         for place, txt in enumerate(texts):
             value = SecretText(txt.secret, txt.prefix) if txt.secret else str(txt.value)

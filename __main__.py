@@ -1,0 +1,38 @@
+"""The contents page: what the fleet is, in the order in which it is made. `docs/tour.md` says where each part lives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from components.dns.component import Dns, DnsArgs
+from components.dns.plan import records
+from components.fabric.component import Fabric, FabricArgs
+from components.machines.clouds import Clouds, CloudsArgs, Projects, ProjectsArgs
+from components.machines.component import fleet_machines
+from model import BadData, load
+
+
+def main() -> None:
+    """Load the stack's data and open each vertical in order."""
+    config = pulumi.Config("fleet")
+    fleet = load(Path(config.require("data")))
+
+    clouds = Clouds("clouds", CloudsArgs(fleet))
+    machines = fleet_machines(fleet, clouds)
+    born = {name: machine.born for name, machine in machines.items()}
+    dns = Dns("dns", DnsArgs({name: zone.adopted for name, zone in fleet.zones.items()}, records(fleet), born))
+    droplets = {name: m.urn_at_cloud for name, m in machines.items() if m.urn_at_cloud is not None}
+    Projects("projects", ProjectsArgs(fleet, droplets, clouds.found.buckets, dns.domains))
+    stands_on = {name: machine.resource for name, machine in machines.items()}
+    fabric = Fabric("fabric", FabricArgs(fleet, born, stands_on, Path(".fleet") / pulumi.get_stack()))
+
+    pulumi.export("hosts", fabric.hosts)
+
+
+try:
+    main()
+except BadData as problem:
+    # A person's mistake in the data: the engine prints the text and no traceback.
+    raise pulumi.RunError(str(problem)) from None

@@ -1,0 +1,226 @@
+"""The desired ground state of one host, as the plan hands it over: strict, frozen, nothing left to decide.
+
+Whatever reaches a shell, a path or a config file is checked here once, so that the rest can rely on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+
+class Strict(BaseModel):
+    """A record that refuses what it does not know and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _address(text: str) -> str:
+    return str(ip_address(text))
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text, strict=False))
+
+
+def _listener(text: str) -> str:
+    return str(ip_interface(text).ip)
+
+
+def _port_range(text: object) -> str:
+    """One port or a range, as text: 22 and "60001-60999" are both how people write it."""
+    ports = str(text).split("-")
+    if not 1 <= len(ports) <= 2 or not all(p.isdigit() and 0 < int(p) < 65536 for p in ports):
+        raise ValueError(f"{text!r} is neither a port nor a range of ports: write 22 or 60001-60999")
+    if len(ports) == 2 and int(ports[0]) > int(ports[1]):
+        raise ValueError(f"{text!r} is a range that ends before it starts")
+    return "-".join(ports)
+
+
+def _plain(text: str) -> str:
+    if any(ord(character) < 32 for character in text):
+        raise ValueError(f"{text!r} has a control character: one line of text is meant")
+    return text
+
+
+def _document(value: object) -> object:
+    """The fabric document arrives as parsed JSON, or as the text of the shared file."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Domain = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$")]
+Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]*$")]
+SysctlKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-zA-Z0-9_-]+)+$")]
+Interface = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,14}$")]
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9 ._-]{0,62}$")]
+WireGuardKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+SshKey = Annotated[
+    str,
+    AfterValidator(_plain),
+    StringConstraints(
+        pattern=r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-ssh-ed25519@openssh\.com|sk-ecdsa-\S+) [A-Za-z0-9+/=]+( .*)?$"
+    ),
+]
+Line = Annotated[str, AfterValidator(_plain)]
+Path = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/._-]+$")]
+Address = Annotated[str, AfterValidator(_address)]
+Network = Annotated[str, AfterValidator(_network)]
+Listener = Annotated[str, AfterValidator(_listener)]
+Ports = Annotated[str, BeforeValidator(_port_range)]
+Endpoint = Annotated[str, StringConstraints(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:]+\]):\d{1,5}$")]
+StubTarget = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F:.]+@\d{1,5}$")]
+
+
+class User(Strict):
+    """An account that an operator or a service of the fleet uses."""
+
+    uid: int | None = Field(default=None, ge=1, le=60000)
+    groups: tuple[Name, ...] = ()
+    shell: Path = "/bin/bash"
+    keys: tuple[SshKey, ...] = ()
+    sudo: Literal["all-nopasswd", "none"] = "none"
+    comment: Annotated[str, StringConstraints(pattern=r"^[^:\n\r]*$")] = ""
+
+
+class Time(Strict):
+    """Time servers; `set_clock` is false where the kernel's clock belongs to somebody else."""
+
+    servers: tuple[Domain | Address, ...] = ()
+    set_clock: bool = True
+
+
+class Resolver(Strict):
+    """The host's own resolver; without `forward` it asks the root servers itself."""
+
+    kind: Literal["unbound"] = "unbound"
+    listen: tuple[Listener, ...] = ("127.0.0.1",)
+    allow: tuple[Network, ...] = ("127.0.0.0/8",)
+    forward: tuple[Address, ...] = ()
+    stubs: dict[Domain, StubTarget] = {}
+
+
+class Ssh(Strict):
+    """Who may log in; algorithms are not a choice of a host."""
+
+    port: int = Field(default=22, ge=1, le=65535)
+    allow_groups: tuple[Name, ...] = Field(min_length=1)
+    banner: Line = ""
+
+
+class Opening(Strict):
+    """A port opened to networks, or to the world."""
+
+    proto: Literal["tcp", "udp", "icmp"]
+    ports: Ports | None = None
+    source: tuple[Literal["world"] | Network, ...] = Field(alias="from", min_length=1)
+    why: Line = ""
+
+    @model_validator(mode="after")
+    def _ports_fit_the_protocol(self) -> Self:
+        if (self.proto == "icmp") != (self.ports is None):
+            raise ValueError("icmp has no ports, tcp and udp need them: give `ports` for tcp and udp only")
+        return self
+
+
+class Scope(Strict):
+    """A port that only the named hosts may reach over the fabric."""
+
+    proto: Literal["tcp", "udp"]
+    ports: Ports
+    source: tuple[Address, ...] = Field(alias="from")
+    why: Line = ""
+
+
+class Firewall(Strict):
+    """What may come in. Everything else is dropped."""
+
+    openings: dict[RuleName, Opening] = {}
+    scopes: dict[RuleName, Scope] = {}
+    fabric_default: Literal["open", "closed"] = "open"
+    fabric_interface: Interface = "void0"
+
+
+class Peer(Strict):
+    """Another host of the fabric; a null key belongs to a host that has not made one yet."""
+
+    key: WireGuardKey | None
+    address: Address
+    endpoint: Endpoint | None = None
+
+
+class Document(Strict):
+    """The recorded peers of the whole fabric, the same text for every host."""
+
+    peers: dict[Label, Peer]
+
+
+class Fabric(Strict):
+    """This host's place in the WireGuard fabric. Without a document, the peers on the host are left as they are."""
+
+    interface: Interface = "void0"
+    address: Address
+    prefix: int = Field(ge=1, le=128)
+    listen_port: int = Field(default=51820, ge=1, le=65535)
+    keepalive: int | None = Field(default=None, ge=1, le=65535)
+    document: Annotated[Document | None, BeforeValidator(_document)] = None
+    joining: dict[Label, Peer] = {}
+
+
+class Desired(Strict):
+    """The whole ground state of one host."""
+
+    hostname: Label
+    fqdn: Domain
+    os: Literal["debian", "void"]
+    hosts_file: dict[Domain, tuple[Address, ...]] = {}
+    packages: dict[Package, Line] = {}
+    sysctl: dict[SysctlKey, Line] = {}
+    users: dict[Name, User]
+    time: Time
+    resolver: Resolver
+    ssh: Ssh
+    firewall: Firewall
+    fabric: Fabric | None = None
+
+    @model_validator(mode="after")
+    def _somebody_can_still_log_in(self) -> Self:
+        """A host without a login that has a key and full sudo would be lost to its operators at the next reload."""
+        ways_in = [
+            name
+            for name, user in self.users.items()
+            if name != "root"
+            and user.keys
+            and user.sudo == "all-nopasswd"
+            and set(user.groups) & set(self.ssh.allow_groups)
+        ]
+        if not ways_in:
+            raise ValueError(
+                f"{self.hostname}: nobody could log in and become root: ssh allows the groups "
+                f"{', '.join(self.ssh.allow_groups)}, and no user with a key and sudo is in one of them; "
+                "give a user such a group, a key and sudo: all-nopasswd"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ssh_stays_open(self) -> Self:
+        """A firewall that closes the ssh port cuts the operators off as surely as a missing key."""
+        for rule in self.firewall.openings.values():
+            if rule.proto == "tcp" and rule.ports is not None:
+                first, _, last = rule.ports.partition("-")
+                if int(first) <= self.ssh.port <= int(last or first):
+                    return self
+        raise ValueError(
+            f"{self.hostname}: no opening of the firewall lets ssh in on port {self.ssh.port}: "
+            "declare a tcp opening for it, from the world or from the operators' networks"
+        )
+
+
+def parse(data: Mapping[str, Any]) -> Desired:
+    """Desired state from plain data; every error names its field."""
+    return Desired.model_validate(data)

@@ -43,14 +43,15 @@ def mail_goes_to_no_alias(fleet: Fleet) -> Iterator[Found]:
 
 
 def records_say_something_once(fleet: Fleet) -> Iterator[Found]:
-    """A list of records is not empty, and holds no record twice, for the provider would take both."""
+    """A list of records is not empty, and says nothing twice, for the provider would take both."""
     for zone_name, zone in fleet.zones.items():
-        sections: tuple[tuple[str, dict[str, tuple[object, ...]]], ...] = (
-            ("mail", {**zone.mail}),
-            ("txt", {**zone.txt}),
-            ("caa", {**zone.caa}),
-        )
-        for section, labels in sections:
+        # What makes two records one: a second priority or TTL for the same value is no second record.
+        sections: dict[str, dict[str, list[tuple[object, ...]]]] = {
+            "mail": {label: [(m.machine, m.outside) for m in mx] for label, mx in zone.mail.items()},
+            "txt": {label: [(t.value, t.secret) for t in texts] for label, texts in zone.txt.items()},
+            "caa": {label: [(c.tag, c.value) for c in caa] for label, caa in zone.caa.items()},
+        }
+        for section, labels in sections.items():
             for label, records in labels.items():
                 path: Where = ("zones", zone_name, section, label)
                 if not records:

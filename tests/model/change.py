@@ -1,0 +1,57 @@
+"""A copy of a stack with one fact changed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from model import BadData, Problem, load
+
+STACKS = Path(__file__).resolve().parents[2] / "stacks"
+GONE = object()
+Changes = dict[str, Any]
+
+
+def facts(stack: str) -> dict[str, Any]:
+    """All that a stack's files say, as one mapping."""
+    whole: dict[str, Any] = {}
+    for file in sorted((STACKS / stack).glob("*.yaml")):
+        # PyYAML alone reads a bare `on` as true; the model's own reader does not.
+        whole |= yaml.safe_load(file.read_text(encoding="utf-8").replace(" on:", ' "on":'))
+    return whole
+
+
+def changed(data: dict[str, Any], changes: Changes) -> dict[str, Any]:
+    """The data with each change made. A path's steps are parted by "/"; a number is a place in a list."""
+    data = copy.deepcopy(data)
+    for path, value in changes.items():
+        *way, last = path.split("/")
+        here: Any = data
+        for step in way:
+            here = here[int(step)] if isinstance(here, list) else here.setdefault(step, {})
+        if value is GONE:
+            del here[last]
+        elif isinstance(here, list):
+            here[int(last)] = value
+        else:
+            here[last] = value
+    return data
+
+
+def write(folder: Path, data: dict[str, Any]) -> Path:
+    """The data as a folder of one file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "all.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def problems(folder: Path) -> list[Problem]:
+    """What a load says is wrong; nothing if it loads."""
+    try:
+        load(folder)
+    except BadData as bad:
+        return bad.problems
+    return []

@@ -79,7 +79,7 @@ def _user(name: str, operator: Operator, keys: Keys) -> dict[str, Any]:
 def desired(
     fleet: Fleet, host: str, *, keys: Keys, document_asset: Any, joiners: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """One host's whole ground state, as hostconfig takes it. Only leaves may be outputs: the preview then names paths."""
+    """One host's whole ground state, as hostconfig takes it. Only leaves may be outputs: previews then name paths."""
     machine = fleet.machines[host]
     peer = peering(fleet)[host]
     resolver = fleet.resolver

@@ -8,5 +8,5 @@ NAMESPACE = "fleet"
 
 
 def secret(name: str) -> pulumi.Output[str]:
-    """A secret config value, set with `pulumi config set --secret fleet:<name>`. Missing: the engine says so by name."""
+    """A secret config value, set with `pulumi config set --secret fleet:<name>`. The engine names a missing one."""
     return pulumi.Config(NAMESPACE).require_secret(name)

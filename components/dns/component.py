@@ -14,7 +14,7 @@ from components.settings import secret
 
 @dataclass(frozen=True)
 class DnsArgs:
-    """Which zones there are (name: whether adopted), their records, and what the machines' addresses turned out to be."""
+    """The zones (name: whether adopted), their records, and what the machines' addresses turned out to be."""
 
     zones: Mapping[str, bool]
     records: tuple[Record, ...]
@@ -87,8 +87,8 @@ def _refusal(zone: str) -> pulumi.ResourceHookBinding:
 
     def refuse(args: pulumi.ResourceHookArgs) -> None:
         raise ValueError(
-            f"{args.name}: the zone {zone} is not adopted, so creating this is refused: its records exist at the provider, "
-            f"which would take duplicates. Way out: import them into the state, then set zones.{zone}.adopted to true."
+            f"{args.name}: the zone {zone} is not adopted, so creating this is refused: its records exist at the "
+            f"provider, which would take duplicates. Way out: import them into the state, then set zones.{zone}.adopted to true."
         )
 
     return pulumi.ResourceHookBinding(before_create=[pulumi.ResourceHook(f"refuse-unadopted-{zone}", refuse)])

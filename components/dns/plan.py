@@ -31,10 +31,10 @@ Value = str | MachineAddress | SecretText
 
 @dataclass(frozen=True)
 class Record:
-    """One record with one value. `name` is relative to the zone, "@" the zone itself; names in values are full, with dot.
+    """One record with one value. `name` is relative to the zone ("@": the zone itself); names in values are full.
 
-    `key` tells records of one name and type apart, and is part of the resource's name: it must not change with the value's
-    place in a list.
+    `key` tells records of one name and type apart, and is part of the resource's name: it must not change with the
+    value's place in a list.
     """
 
     zone: str

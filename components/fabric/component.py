@@ -35,8 +35,8 @@ class Fabric(pulumi.ComponentResource):
         fabric-identity-<host>   hosts.Identity   the host's WireGuard key, made on it and never leaving it
         ground-<host>            hosts.State      base, time, resolver, sshd, firewall and fabric of the host
 
-    Leaves out unmanaged machines, and people: nobody but a machine has a peer. Also writes the document of recorded peers
-    to `<folder>/fabric.json`, which all hosts share.
+    Leaves out unmanaged machines, and people: nobody but a machine has a peer. Also writes the document of recorded
+    peers to `<folder>/fabric.json`, which all hosts share.
 
     Attributes
         hosts: host to what the stack exports of it: addresses, ssh port, accounts, keys born on it.

@@ -1,4 +1,4 @@
-"""What the machines share at their clouds: keys, networks, buckets. Each cloud's SDK is imported only where it is used."""
+"""What the machines share at their clouds: keys, networks, buckets. A cloud's SDK is imported only where it is used."""
 
 from __future__ import annotations
 

@@ -1,0 +1,113 @@
+"""What a program says to get the provider's resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+
+class Metal(pulumi.CustomResource):
+    """The first contact with a machine that somebody gave.
+
+    `contact=False`: the machine is in the data and is never touched. `host_key`: what the machine must show.
+    Outputs: reachable, ssh_host_key.
+    """
+
+    reachable: pulumi.Output[bool]
+    ssh_host_key: pulumi.Output[str | None]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: str,
+        address: pulumi.Input[str] | None,
+        provider: str,
+        address6: pulumi.Input[str] | None = None,
+        port: int = 22,
+        contact: bool = True,
+        host_key: str | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "host": host,
+            "address": address,
+            "address6": address6,
+            "port": port,
+            "provider": provider,
+            "contact": contact,
+            "host_key": host_key,
+            "reachable": None,
+            "ssh_host_key": None,
+        }
+        super().__init__("hosts:index:Metal", name, inputs, opts)
+
+
+class Identity(pulumi.CustomResource):
+    """What is born on a host: its WireGuard key, made there and never leaving it, and its ssh host key.
+
+    A silent host does not fail: `reachable` is false, the keys are None, and the next preview shows what is to come.
+    Outputs: reachable, wireguard_public_key, ssh_host_key, facts (os, release, arch, init).
+    """
+
+    reachable: pulumi.Output[bool]
+    wireguard_public_key: pulumi.Output[str | None]
+    ssh_host_key: pulumi.Output[str | None]
+    facts: pulumi.Output[Mapping[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: str,
+        connection: Mapping[str, Any],
+        fabric_interface: str,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "host": host,
+            "connection": connection,
+            "fabric_interface": fabric_interface,
+            "reachable": None,
+            "wireguard_public_key": None,
+            "ssh_host_key": None,
+            "facts": None,
+        }
+        super().__init__("hosts:index:Identity", name, inputs, opts)
+
+
+class State(pulumi.CustomResource):
+    """A host's whole desired state in one layer. Applied by pyinfra together with all hosts that change then.
+
+    `members`: how many hosts the layer has, so that a batch knows when it is complete; no difference by itself.
+    Outputs: applied, drift (subject to what; empty when clean), observed.
+    """
+
+    applied: pulumi.Output[Mapping[str, str]]
+    drift: pulumi.Output[Mapping[str, str]]
+    observed: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: str,
+        layer: str,
+        members: int,
+        connection: Mapping[str, Any],
+        desired: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "host": host,
+            "layer": layer,
+            "members": members,
+            "connection": connection,
+            "desired": desired,
+            "applied": None,
+            "drift": None,
+            "observed": None,
+        }
+        super().__init__("hosts:index:State", name, inputs, opts)

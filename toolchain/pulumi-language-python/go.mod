@@ -1,0 +1,7 @@
+module fleet.internal/toolchain/pulumi-language-python
+
+go 1.26
+
+require (
+	github.com/pulumi/pulumi/sdk/v3 v3.79.0
+)

@@ -1,0 +1,183 @@
+"""The rehearsal's DNS server: nsd, authoritative for every zone file in a folder, at its own address of the internet.
+
+Whoever writes a zone file raises its serial, writes it beside and renames it, then calls `reload()`.
+"""
+
+import re
+import signal
+import time
+from pathlib import Path
+
+from rehearsal.testhosts import network, processes, settings
+from rehearsal.testhosts.commands import execute, netns_path, tool
+from rehearsal.testhosts.settings import RehearsalError
+
+RECORD = "dns"
+READY_SECONDS = 10.0
+
+
+def zones_folder() -> Path:
+    """Where zone files are looked for unless `serve` is told otherwise."""
+    return settings.run() / "dns" / "zones"
+
+
+def config_path() -> Path:
+    """The configuration we generate."""
+    return settings.run() / "dns" / "nsd.conf"
+
+
+def socket_path() -> Path:
+    """Where nsd takes orders."""
+    return settings.run() / "dns" / "nsd.sock"
+
+
+def zones_in(folder: Path) -> list[str]:
+    """Names of the zones that have a file, in order."""
+    return sorted(path.name.removesuffix(".zone") for path in folder.glob("*.zone"))
+
+
+def config(folder: Path, zones: list[str]) -> str:
+    """nsd's configuration for these zones."""
+    here = config_path().parent
+    lines = [
+        "server:",
+        f"  ip-address: {settings.dns4()}",
+        f"  ip-address: {settings.dns6()}",
+        f'  zonesdir: "{folder}"',
+        f'  zonelistfile: "{here}/zone.list"',
+        f'  xfrdfile: "{here}/xfrd.state"',
+        f'  xfrdir: "{here}"',
+        '  pidfile: ""',
+        '  username: ""',
+        '  chroot: ""',
+        "  server-count: 1",
+        "  hide-version: yes",
+        "  zonefiles-check: yes",
+        "  zonefiles-write: 0",
+        # The rehearsal's checks ask each record in a burst; a limit would look like a missing record.
+        "  rrl-ratelimit: 0",
+        "remote-control:",
+        "  control-enable: yes",
+        f'  control-interface: "{socket_path()}"',
+    ]
+    for zone in zones:
+        lines += ["zone:", f'  name: "{zone}"', f'  zonefile: "{zone}.zone"']
+    return "\n".join(lines) + "\n"
+
+
+def write_config(folder: Path) -> bool:
+    """Generate the configuration; True if it changed."""
+    text = config(folder, zones_in(folder))
+    if config_path().exists() and config_path().read_text() == text:
+        return False
+    draft = config_path().with_suffix(".tmp")
+    draft.write_text(text)
+    draft.replace(config_path())
+    return True
+
+
+def current() -> processes.Process | None:
+    """The running server."""
+    process = processes.read_record(settings.run() / "pids" / f"{RECORD}.json")
+    return process if process and processes.alive(process) else None
+
+
+def serve(zones_dir: Path | None = None) -> None:
+    """Start the server, or bring the running one up to date; returns when it answers."""
+    settings.require_root()
+    with network.lock("dns"):
+        settings.folder("dns", "zones")
+        folder = zones_dir or zones_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        if len(str(socket_path())) > 100:
+            raise RehearsalError(f"{socket_path()} is too long for a socket's name; choose a shorter FLEET_RUN")
+        changed = write_config(folder)
+        if current() and not changed:
+            control("reload")
+            return
+        if current():
+            control("reconfig")
+            control("reload")
+            return
+        # A server of a crashed run may still hold the address.
+        processes.end(one for one in processes.survivors() if processes.name_of(one) == "nsd")
+        socket_path().unlink(missing_ok=True)
+        command = [
+            tool("nsenter"),
+            f"--net={netns_path(settings.internet())}",
+            "--",
+            tool("nsd"),
+            "-d",
+            "-c",
+            str(config_path()),
+        ]
+        processes.spawn(RECORD, command)
+        deadline = time.monotonic() + READY_SECONDS
+        while not answers():
+            if not current() or time.monotonic() > deadline:
+                log = settings.run() / "logs" / f"{RECORD}.log"
+                raise RehearsalError(
+                    f"the DNS server does not start; {log} ends: {log.read_text(errors='replace')[-800:].strip()}"
+                )
+            time.sleep(0.02)
+
+
+def answers() -> bool:
+    """Whether the server takes orders."""
+    return "version" in execute(["nsd-control", "-c", str(config_path()), "status"], accept=(0, 1))
+
+
+def control(*words: str) -> str:
+    """One order to the server."""
+    return execute(["nsd-control", "-c", str(config_path()), *words])
+
+
+def serial_of(zone_file: str) -> int | None:
+    """The serial in a zone file's SOA, one line or in parentheses."""
+    text = re.sub(r";[^\n]*", "", zone_file)
+    found = re.search(r"\bSOA\s+\S+\s+\S+\s*\(?\s*(\d+)", text)
+    return int(found.group(1)) if found else None
+
+
+def served(zone: str) -> int | None:
+    """The serial being served; None while the zone is not loaded."""
+    said = execute(["nsd-control", "-c", str(config_path()), "zonestatus", zone], accept=(0, 1))
+    found = re.search(r"served-serial: \"(\d+)", said)
+    return int(found.group(1)) if found else None
+
+
+def reload(seconds: float = 3.0) -> None:
+    """Make the server serve what the files say, new and removed zones too; returns when it does."""
+    settings.require_root()
+    if not current():
+        serve()
+        return
+    with network.lock("dns"):
+        folder = zones_folder_of(config_path().read_text())
+        if write_config(folder):
+            control("reconfig")
+        control("reload")
+        deadline = time.monotonic() + seconds
+        for zone in zones_in(folder):
+            wanted = serial_of((folder / f"{zone}.zone").read_text())
+            while wanted is not None and served(zone) != wanted:
+                if time.monotonic() > deadline:
+                    raise RehearsalError(
+                        f"zone {zone}: serial {wanted} of {folder / zone}.zone is not served; "
+                        f"see {settings.run() / 'logs' / RECORD}.log for its syntax error, or raise the serial"
+                    )
+                time.sleep(0.01)
+
+
+def zones_folder_of(text: str) -> Path:
+    """The folder a configuration reads zones from."""
+    found = re.search(r'zonesdir: "([^"]+)"', text)
+    return Path(found.group(1)) if found else zones_folder()
+
+
+def stop() -> None:
+    """End the server."""
+    process = current()
+    if process:
+        processes.send(process, signal.SIGTERM)
+        processes.end([process])

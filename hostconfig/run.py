@@ -172,7 +172,8 @@ def _connect(host: Host, target: Target) -> str:
     """Log in as the first user that is let in."""
     refusals = []
     for user in target.users:
-        host.data.ssh_user = user
+        # The connector took its copy of the host's data when the host was made.
+        host.connector.data["ssh_user"] = user
         host.data._sudo = target.become and user != "root"
         try:
             host.connect(show_errors=False, raise_exceptions=True)
@@ -206,7 +207,7 @@ def _apply(state: State, host: Host, desired: Desired, target: Target, result: R
     result.fingerprint = manifests.sha256(manifests.dump(configured.assessment.manifest))
     if not configured.operations:
         return
-    state.is_executing = True
+    # Each host goes on as soon as it is ready. pyinfra's own stages would have it wait for the slowest host.
     for change, meta in configured.operations:
         if not run_host_op(state, host, meta._hash):
             raise FailedError(

@@ -32,6 +32,7 @@ PACKAGES = (
     "curl",
     "iproute2",
     "iputils-ping",
+    "mount",
     "netbase",
     "nftables",
     "nginx-light",

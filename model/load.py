@@ -39,8 +39,8 @@ def _typed(reading: Reading) -> tuple[Fleet | None, list[Mistake]]:
     except ValidationError as error:
         wrong = list(mistakes(error, reading.data))
     if not reading.whole:
-        # A part that could not be read is not missing.
-        wrong = [m for m in wrong if not (m.missing and len(m.path) == 1)]
+        # What could not be read is neither missing nor of a wrong type.
+        wrong = [m for m in wrong if m.path not in reading.unread and not (m.missing and len(m.path) == 1)]
     if not all(m.unknown for m in wrong):
         return None, wrong
     try:

@@ -55,13 +55,14 @@ class Part:
 
 @dataclass
 class Reading:
-    """What the files of a folder say. `whole` is false when some file could not be read at all."""
+    """What the files of a folder say. `whole` is false when something in them could not be read; `unread` says what."""
 
     data: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     folder: str = ""
     whole: bool = True
+    unread: set[Where] = field(default_factory=set)
 
     def place(self, path: Where) -> tuple[str, int]:
         """File and line of a path, or of the nearest thing around it that exists."""
@@ -149,6 +150,7 @@ def _read_file(reading: Reading, file: Path) -> Iterator[Problem]:
             continue
         other = reading.parts.get(name)
         if other is not None:
+            reading.whole = False  # of two parts, neither is the whole of it
             yield Problem(
                 str(file),
                 key.start_mark.line + 1,
@@ -161,7 +163,8 @@ def _read_file(reading: Reading, file: Path) -> Iterator[Problem]:
         reading.parts[name] = Part(str(file), key, value)
         reader = _Reader(str(file), seen)
         reading.data[name] = reader.plain(value, (name,), key.start_mark.line)
-        reading.whole = reading.whole and reader.whole
+        reading.whole = reading.whole and not reader.unread
+        reading.unread |= reader.unread
         yield from reader.problems
 
 
@@ -246,24 +249,24 @@ class _Reader:
     def __init__(self, file: str, seen: set[int]) -> None:
         self.file = file
         self.problems: list[Problem] = []
-        self.whole = True
+        self.unread: set[Where] = set()
         self._seen = seen
 
     def plain(self, node: yaml.Node, path: Where, line: int) -> Any:
         """The value of a node. `line` is where its key stands: a shared node knows only its first place."""
         if id(node) in self._seen:
-            self.whole = False
+            self.unread.add(path)
             self.problems.append(_no_anchor(self.file, line + 1, path, "an alias to an anchor"))
             return None
         self._seen.add(id(node))
         if node.tag not in (_PLAIN, _QUOTED):
-            self.whole = False
+            self.unread.add(path)
             self.problems.append(_no_tag(self.file, node.start_mark.line + 1, path, node.tag))
             return None
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node.value) if node.tag == _PLAIN else node.value
         if len(path) > DEEPEST:
-            self.whole = False
+            self.unread.add(path)
             what = f"is nested more than {DEEPEST} deep"
             rule = "No fact is nested that deep."
             self.problems.append(

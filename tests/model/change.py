@@ -41,10 +41,16 @@ def changed(data: dict[str, Any], changes: Changes) -> dict[str, Any]:
     return data
 
 
+class _WithoutAnchors(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def write(folder: Path, data: dict[str, Any]) -> Path:
     """The data as a folder of one file."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "all.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    text = yaml.dump(data, Dumper=_WithoutAnchors, allow_unicode=True, sort_keys=False)
+    (folder / "all.yaml").write_text(text, encoding="utf-8")
     return folder
 
 

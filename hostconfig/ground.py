@@ -27,7 +27,7 @@ from hostconfig.scripts import script
 
 STEP_SECONDS = 60
 PACKAGE_SECONDS = 900
-LOOK_SECONDS = 20
+LOOK_SECONDS = 40
 
 
 class GroundError(PyinfraError):
@@ -63,6 +63,8 @@ def look(desired: Desired) -> Observed:
     services = services_to_look_at(desired)
     text = observation(paths_to_look_at(desired), desired, services)
     lines = host.get_fact(Look, text=text, _timeout=LOOK_SECONDS)
+    if not lines:
+        raise GroundError(f"{host.name}: no answer to a look at it within {LOOK_SECONDS} s, or not as root")
     try:
         return parse_look(lines, services)
     except UnreadableError as error:

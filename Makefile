@@ -27,7 +27,7 @@ tools-official: ## Pulumi's own language host, for FLEET_LANGUAGE_HOST=official
 shell: tools ## A shell in which plain `pulumi preview -s local` and `pyinfra` work (STACK=local)
 	@bash --rcfile <(echo '[ ! -f ~/.bashrc ] || . ~/.bashrc; . $(CURDIR)/activate $(or $(STACK),local)') -i
 
-lint: tools
+lint: tools ## Format, lint and types alone
 	@$(PLACES) && ruff format --check . && ruff check . && mypy --strict .
 
 check: tools tools-official lint ## Format, lint, types, the fleets' data, unit tests: needs no root

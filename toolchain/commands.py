@@ -8,11 +8,10 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, Optional
 
-from toolchain.progress import Unavailable
+from toolchain.progress import UnavailableError
 
 _running: set[subprocess.Popen[str]] = set()
 _guard = threading.Lock()
@@ -22,8 +21,8 @@ def lines_of(
     words: Sequence[str],
     heard: Callable[[str], None],
     *,
-    cwd: Optional[Path] = None,
-    env: Optional[Mapping[str, str]] = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
     what: str,
     way_out: str,
 ) -> None:
@@ -55,7 +54,14 @@ def lines_of(
             _running.discard(child)
     if code:
         said = "\n".join(f"    {line}" for line in last if line)
-        raise Unavailable(f"{what} failed ({words[0]} ended with {code}); its last words:\n{said}\n  way out: {way_out}")
+        raise UnavailableError(
+            f"{what} failed ({words[0]} ended with {code}); its last words:\n{said}\n  way out: {way_out}"
+        )
+
+
+def ignore(line: str) -> None:
+    """Hear a line and think nothing of it."""
+    del line
 
 
 def stop(child: subprocess.Popen[str]) -> None:

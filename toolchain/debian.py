@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolchain.commands import lines_of, said_by
+from toolchain.commands import ignore, lines_of, said_by
 from toolchain.places import TOOLCHAIN, cache, locked
-from toolchain.progress import Estimate, Progress, Unavailable
+from toolchain.progress import Estimate, Progress, UnavailableError
 
 LIST = TOOLCHAIN / "debian-packages.txt"
 # Debian's package scripts ask this file before they start a service; 101 means "not here".
@@ -46,7 +46,7 @@ def ensure_packages() -> None:
         return
     why = obstacle()
     if why:
-        raise Unavailable(
+        raise UnavailableError(
             f"the rehearsal's test hosts need Debian packages, and {why}\n"
             f"  they are: {' '.join(missing() if shutil.which('dpkg-query') else wanted())}\n"
             "  way out: have root install them; until then 'make preview' plans the whole fleet without them"
@@ -65,7 +65,7 @@ def install(names: list[str]) -> None:
     way_out = "see the lines above; once 'apt-get update' works on this machine, start again"
     with Progress(f"Debian packages ({len(names)})", Estimate(90.0, tail=5.0)) as progress:
         progress.doing = "refreshing the lists"
-        lines_of(["apt-get", *options, "update"], lambda _: None, env=settings, what="apt-get update", way_out=way_out)
+        lines_of(["apt-get", *options, "update"], ignore, env=settings, what="apt-get update", way_out=way_out)
         progress.doing, progress.estimate.total = "per cent", 100
 
         def heard(line: str) -> None:

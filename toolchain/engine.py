@@ -11,7 +11,7 @@ from toolchain import vendor
 from toolchain.commands import said_by
 from toolchain.golang import Module, build, module_source, version_of
 from toolchain.places import TOOLCHAIN, cache, digest, digest_files, in_one_piece, locked
-from toolchain.progress import Unavailable
+from toolchain.progress import UnavailableError
 
 VERSION = "3.259.0"
 CLI = Module(
@@ -101,16 +101,19 @@ def fitting(path: str) -> Path | None:
     pinned = version_of(VERSION)
     if version[:1] == pinned[:1] and version >= pinned:
         return Path(found).resolve()
-    print(f"{found} is of version {'.'.join(map(str, version)) or 'unknown'}, needed is {VERSION} or a later 3.x: not used")
+    print(
+        f"{found} is of version {'.'.join(map(str, version)) or 'unknown'}, "
+        f"needed is {VERSION} or a later 3.x: not used"
+    )
     return None
 
 
 def check_runs(binary: Path) -> None:
     """A binary for another machine, or half of one, must not be kept."""
     if version_of(said_by([str(binary), "version"])) != version_of(VERSION):
-        raise Unavailable(
+        raise UnavailableError(
             f"{binary.name} was made but does not answer with version {VERSION}\n"
-            "  way out: see whether this folder may run programs (mount option noexec), or set FLEET_CACHE to one that may"
+            "  way out: see whether this folder may run programs (mount option noexec), or set FLEET_CACHE elsewhere"
         )
 
 

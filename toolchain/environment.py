@@ -8,10 +8,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from toolchain.commands import lines_of, said_by
+from toolchain.commands import ignore, lines_of, said_by
 from toolchain.golang import version_of
 from toolchain.places import ROOT, cache, digest, locked
-from toolchain.progress import Estimate, Progress, Unavailable
+from toolchain.progress import Estimate, Progress, UnavailableError
 
 NEEDED = (3, 11)
 NAMES = ("python3", "python3.13", "python3.12", "python3.11", "python3.14")
@@ -32,7 +32,7 @@ def python() -> tuple[str, str]:
         if version:
             seen.append(f"{found} {version.split()[0]}")
     wanted = ".".join(map(str, NEEDED))
-    raise Unavailable(
+    raise UnavailableError(
         f"no Python {wanted} or newer; found: {', '.join(seen) or 'none'}\n"
         f"  way out: install python{wanted} with its venv module (on Debian: apt-get install python3 python3-venv)"
     )
@@ -68,7 +68,7 @@ def make(folder: Path, interpreter: str, requirements: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         lines_of(
             [interpreter, "-m", "venv", str(folder)],
-            lambda line: None,
+            ignore,
             what=f"making an environment with {interpreter}",
             way_out="on Debian: apt-get install python3-venv, then start again",
         )
@@ -96,7 +96,7 @@ def make(folder: Path, interpreter: str, requirements: str) -> None:
         # Some packages ship templates named .py that no Python can compile: not worth a failure.
         lines_of(
             ["sh", "-c", '"$@" || true', "sh", program, *words],
-            lambda line: None,
+            ignore,
             what="compiling packages",
             way_out="start again",
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from toolchain.commands import lines_of, said_by
 from toolchain.places import TOOLCHAIN, digest
-from toolchain.progress import Estimate, Progress, Unavailable
+from toolchain.progress import Estimate, Progress, UnavailableError
 
 # Where Go's own installer and distributions put it without changing anybody's PATH.
 USUAL = ("/usr/local/go/bin", "/usr/lib/go/bin", "/usr/lib/go-1.26/bin", "/opt/go/bin", "/snap/bin")
@@ -45,15 +45,19 @@ class Module:
 def find_go(path: str | None = None) -> str:
     """A Go that can build the modules, or a message that says what to do."""
     wanted = ".".join(map(str, NEEDED))
-    way_out = f"install Go {wanted} or newer (on Debian: apt-get install golang-go; or Go's own archive) and start again"
+    way_out = (
+        f"install Go {wanted} or newer (on Debian: apt-get install golang-go; or Go's own archive) and start again"
+    )
     search = os.pathsep.join([os.environ.get("PATH", "") if path is None else path, *(USUAL if path is None else ())])
     go = shutil.which("go", path=search)
     if go is None:
-        raise Unavailable(f"no Go on PATH or in its usual places, and the engine must be built\n  way out: {way_out}")
+        raise UnavailableError(
+            f"no Go on PATH or in its usual places, and the engine must be built\n  way out: {way_out}"
+        )
     found = version_of(said_by([go, "env", "GOVERSION"]) or said_by([go, "version"]))
     if found < FETCHES_ITSELF:
         shown = ".".join(map(str, found)) or "of unknown version"
-        raise Unavailable(f"{go} is Go {shown}: too old for modules that need {wanted}\n  way out: {way_out}")
+        raise UnavailableError(f"{go} is Go {shown}: too old for modules that need {wanted}\n  way out: {way_out}")
     return go
 
 
@@ -82,7 +86,12 @@ def build(module: Module, target: Path) -> None:
             compiles += "/compile " in line
 
         lines_of(
-            [go, "build", "-n", *module.arguments()], planned, cwd=module.folder, env=settings, what=what, way_out=way_out
+            [go, "build", "-n", *module.arguments()],
+            planned,
+            cwd=module.folder,
+            env=settings,
+            what=what,
+            way_out=way_out,
         )
         progress.doing, estimate.done, estimate.total = "compiling packages", 0, compiles
 

@@ -11,14 +11,14 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Callable, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from toolchain import commands, debian, engine, environment, places  # noqa: E402
-from toolchain.progress import Unavailable  # noqa: E402
+from toolchain import commands, debian, engine, environment, places
+from toolchain.progress import UnavailableError
 
 PARTS: dict[str, Callable[[], object]] = {
     "engine": engine.ensure_engine,
@@ -48,7 +48,7 @@ def bring(names: list[str]) -> list[str]:
     def one(name: str) -> None:
         try:
             PARTS[name]()
-        except Unavailable as error:
+        except UnavailableError as error:
             wrong[name] = str(error)
         except OSError as error:
             wrong[name] = f"{error}\n  way out: free space or rights in {places.cache()}, or set FLEET_CACHE elsewhere"
@@ -61,7 +61,7 @@ def bring(names: list[str]) -> list[str]:
     return [f"{name}: {wrong[name]}" for name in names if name in wrong]
 
 
-def interrupted(number: int, frame: Optional[FrameType]) -> None:
+def interrupted(number: int, _frame: FrameType | None) -> None:
     """Stop what was started; everything finished is kept, so the same command goes on later."""
     commands.stop_all()
     print("\nstopped; the same command goes on where this one was", file=sys.stderr)
@@ -73,7 +73,7 @@ def main(words: list[str]) -> int:
     if words == ["paths"]:
         try:
             print(paths())
-        except Unavailable as error:
+        except UnavailableError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         return 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Callable, Optional, TextIO
+from typing import TextIO
 
 EVERY = 3.0
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """Something cannot be had on this machine; the message says what, why and the way out."""
 
 
@@ -47,7 +48,7 @@ class Progress:
         self,
         title: str,
         estimate: Estimate,
-        out: Optional[TextIO] = None,
+        out: TextIO | None = None,
         every: float = EVERY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,7 +69,7 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.ended.set()
         self.ticker.join()

@@ -6,6 +6,7 @@ gains is in docs/decisions/0003-language-host.md. Run by `pulumi-language-python
 
 from __future__ import annotations
 
+import importlib
 import os
 import queue
 import signal
@@ -19,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner import SHOWN, nursery, receive, send
+# By its bare name: both files are copied beside the CLI, away from the project's packages.
+runner = importlib.import_module("runner")
 
 
 def bare_stubs() -> None:
@@ -45,7 +47,7 @@ def serve(line: socket.socket) -> Any:
     from pulumi.runtime.proto import language_pb2 as messages
     from pulumi.runtime.proto import language_pb2_grpc, plugin_pb2
 
-    class Host(language_pb2_grpc.LanguageRuntimeServicer):  # type: ignore[misc]
+    class Host(language_pb2_grpc.LanguageRuntimeServicer):
         """One method per question; what is not here answers "unimplemented", which the engine copes with."""
 
         def __init__(self) -> None:
@@ -69,13 +71,15 @@ def serve(line: socket.socket) -> Any:
 
         def Run(self, request: Any, context: Any) -> Any:
             if request.attach_debugger:
-                return messages.RunResponse(error="this language host has no debugger: set FLEET_LANGUAGE_HOST=official")
+                return messages.RunResponse(
+                    error="this language host has no debugger: set FLEET_LANGUAGE_HOST=official"
+                )
             with self.turn:
-                send(line, request.SerializeToString())
-                answer = (receive(line) or b"the program's process is gone").decode()
+                runner.send(line, request.SerializeToString())
+                answer = (runner.receive(line) or b"the program's process is gone").decode()
             if answer == "0":
                 return messages.RunResponse()
-            if answer == str(SHOWN):
+            if answer == str(runner.SHOWN):
                 return messages.RunResponse(bail=True)
             said = f"program exited with code {answer}" if answer.lstrip("-").isdigit() else answer
             return messages.RunResponse(error=said)
@@ -147,7 +151,7 @@ def main() -> None:
     ours, theirs = socket.socketpair()
     if os.fork() == 0:
         ours.close()
-        nursery(theirs, engine)
+        runner.nursery(theirs, engine)
         return
     theirs.close()
     parent = os.getppid()

@@ -57,8 +57,11 @@ def nursery(line: socket.socket, engine: str) -> None:
         from pulumi.runtime.proto import language_pb2
     except ImportError as missing:
         while receive(line) is not None:
-            send(line, f"the Pulumi SDK is not importable by {sys.executable} ({missing}): run 'make tools', "
-                       "then '. ./activate'".encode())
+            send(
+                line,
+                f"the Pulumi SDK is not importable by {sys.executable} ({missing}): run 'make tools', "
+                "then '. ./activate'".encode(),
+            )
         return
     while (body := receive(line)) is not None:
         alive, held = os.pipe()
@@ -74,7 +77,8 @@ def nursery(line: socket.socket, engine: str) -> None:
             sys.exit(code)
         os.close(held)
         # The pipe closes when the program ends; the line becomes readable early only when the host is gone.
-        if line in select.select([line, alive], [], [])[0]:
+        ends: list[Any] = [line, alive]
+        if line in select.select(ends, [], [])[0]:
             os.kill(child, signal.SIGTERM)
         _, status = os.waitpid(child, 0)
         os.close(alive)

@@ -1,0 +1,256 @@
+"""The installer: names that follow contents, choices, messages with a way out, progress, one piece or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from toolchain import commands, debian, engine, environment, golang, install, places, vendor
+from toolchain.progress import Estimate, Progress, UnavailableError, spell
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def program(folder: Path, name: str, text: str) -> Path:
+    """A program that prints a text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho '{text}'\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_name_follows_contents_and_not_how_they_are_cut() -> None:
+    assert places.digest("ab", "c") == places.digest(b"ab", b"c")
+    assert places.digest("ab", "c") != places.digest("a", "bc")
+
+
+def test_a_folders_name_follows_contents_paths_and_modes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    before = places.digest_files(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_text("x")
+    assert places.digest_files(tmp_path) == before
+    (tmp_path / "a").chmod(0o755)
+    assert places.digest_files(tmp_path) != before
+
+
+def test_a_tools_name_changes_with_pins_checksums_and_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(golang, "TOOLCHAIN", tmp_path)
+    shutil.copytree(ROOT / "toolchain" / "pulumi", tmp_path / "pulumi")
+    names = {engine.CLI.key()}
+    names.add(golang.Module("pulumi", engine.CLI.package, ("-race",), 1.0).key())
+    for pinned in ("go.mod", "go.sum"):
+        (tmp_path / "pulumi" / pinned).write_text((tmp_path / "pulumi" / pinned).read_text() + "\n")
+        names.add(engine.CLI.key())
+    assert len(names) == 4
+
+
+def test_the_cache_moves_with_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_CACHE", "/somewhere")
+    assert places.cache() == Path("/somewhere")
+    monkeypatch.delenv("FLEET_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert places.cache() == Path("/xdg/void-fleet")
+
+
+def test_what_is_not_complete_does_not_appear_and_remains_are_removed(tmp_path: Path) -> None:
+    final = tmp_path / "tool"
+    (tmp_path / "tool.tmp-999999").mkdir()
+    with pytest.raises(OSError, match="killed"), places.in_one_piece(final) as draft:
+        (draft / "half").write_text("x")
+        raise OSError("killed")
+    assert list(tmp_path.iterdir()) == []
+    with places.in_one_piece(final) as draft:
+        (draft / "whole").write_text("x")
+    assert [path.name for path in final.iterdir()] == ["whole"]
+
+
+def test_two_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    text = (
+        f"import sys, time; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path; from toolchain.places import locked\n"
+        f"with locked('x', Path({str(tmp_path)!r})):\n  print(time.time(), flush=True); time.sleep(0.5); print(time.time())\n"
+    )
+    runs = [subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    times = sorted([float(word) for word in run.communicate()[0].split()] for run in runs)
+    assert times[0][1] <= times[1][0]
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"), [("v3.259.0", True), ("v3.300.1", True), ("v3.100.0", False), ("v4.1.0", False)]
+)
+def test_a_pulumi_on_path_is_used_only_if_it_fits(tmp_path: Path, version: str, fits: bool) -> None:
+    found = program(tmp_path, "pulumi", version)
+    assert engine.fitting(str(tmp_path)) == (found if fits else None)
+
+
+def test_our_own_folders_on_path_are_not_taken_for_the_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_CACHE", str(tmp_path))
+    program(tmp_path / "tools", "pulumi", "v3.259.0")
+    assert engine.fitting(f"{tmp_path / 'tools'}:{ROOT / 'toolchain' / 'shims'}") is None
+
+
+def test_no_go_says_which_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match=r"no Go on PATH(.|\n)*way out: install Go 1\.26 or newer"):
+        golang.find_go(str(tmp_path))
+
+
+def test_a_go_too_old_is_named_with_its_version(tmp_path: Path) -> None:
+    program(tmp_path, "go", "go1.19.8")
+    with pytest.raises(UnavailableError, match=r"is Go 1\.19: too old(.|\n)*way out"):
+        golang.find_go(str(tmp_path))
+    program(tmp_path, "go", "go1.26.8")
+    assert golang.find_go(str(tmp_path)) == str(tmp_path / "go")
+
+
+def test_a_failed_command_says_its_last_words_and_the_way_out() -> None:
+    with pytest.raises(
+        UnavailableError, match=r"building x failed \(sh ended with 3\)(.|\n)*no such module(.|\n)*way out: try"
+    ):
+        commands.lines_of(
+            ["sh", "-c", "echo no such module >&2; exit 3"], lambda _: None, what="building x", way_out="try again"
+        )
+
+
+def test_progress_speaks_at_least_every_interval_with_gone_and_left() -> None:
+    out, estimate = io.StringIO(), Estimate(100.0)
+    with Progress("thing", estimate, out=out, every=0.05) as progress:
+        progress.doing, estimate.total, estimate.done = "compiling", 200, 50
+        time.sleep(0.3)
+    lines = out.getvalue().splitlines()
+    assert sum("compiling 50 of 200" in line and "gone" in line and "left" in line for line in lines) >= 4
+    assert lines[0].startswith("thing: starting") and "ready after" in lines[-1]
+
+
+def test_time_left_is_the_known_time_first_and_the_measured_speed_then() -> None:
+    estimate = Estimate(400.0)
+    assert estimate.left(100.0) == 300.0
+    estimate.total = 100
+    assert estimate.left(1.0) == 400.0
+    estimate.done = 50
+    assert estimate.left(100.0) == 100.0
+    assert spell(125.2) == "2:05"
+
+
+def test_a_vendors_checksum_must_be_of_the_file_asked_for() -> None:
+    text = f"{'a' * 64}  pulumi-v1-linux-x64.tar.gz\n{'b' * 64} *other.tar.gz\n"
+    assert vendor.checksum_in(text, "pulumi-v1-linux-x64.tar.gz") == "a" * 64
+    assert vendor.checksum_in(text, "missing.tar.gz") is None
+
+
+def test_a_vendor_that_does_not_answer_is_passed_over_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object, **__: object) -> object:
+        raise OSError("timed out")
+
+    monkeypatch.setattr(urllib.request, "urlopen", silent)
+    assert "timed out" in vendor.fetch("pulumi", tmp_path / "pulumi")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vendors_file_with_a_wrong_checksum_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Answer(io.BytesIO):
+        headers = {"Content-Length": "3"}
+
+    def answer(url: str, timeout: float) -> Answer:
+        name = "pulumi-v3.259.0-linux-x64.tar.gz"
+        return Answer(f"{hashlib.sha256(b'other').hexdigest()}  {name}\n".encode() if "checksums" in url else b"bad")
+
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    assert "not used" in vendor.fetch("pulumi", tmp_path / "pulumi")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_package_scripts_may_start_nothing_and_the_machines_policy_comes_back(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    with debian.quiet_services(policy):
+        assert subprocess.run([str(policy)]).returncode == 101
+    assert not policy.exists()
+    policy.write_text("#!/bin/sh\nexit 0\n")
+    policy.chmod(0o750)
+    with pytest.raises(OSError, match="x"), debian.quiet_services(policy):
+        assert subprocess.run([str(policy)]).returncode == 101
+        raise OSError("x")
+    assert policy.read_text() == "#!/bin/sh\nexit 0\n"
+    assert stat.S_IMODE(policy.stat().st_mode) == 0o750
+
+
+def test_a_policy_left_by_a_killed_run_is_removed_and_the_old_one_restored(tmp_path: Path) -> None:
+    policy, kept = tmp_path / "policy-rc.d", tmp_path / "policy-rc.d.before-void-fleet"
+    policy.write_text(f"#!/bin/sh\n{debian.MARK}\nexit 101\n")
+    kept.write_text("theirs")
+    with debian.quiet_services(policy):
+        pass
+    assert policy.read_text() == "theirs"
+    assert not kept.exists()
+
+
+def test_without_root_the_missing_packages_are_listed_with_what_works_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian, "missing", lambda: ["nsd", "mmdebstrap"])
+    monkeypatch.setattr(debian, "obstacle", lambda: "only root may install packages")
+    with pytest.raises(UnavailableError, match=r"only root(.|\n)*nsd mmdebstrap(.|\n)*make preview"):
+        debian.ensure_packages()
+
+
+def test_one_part_that_cannot_be_had_is_an_error_line_and_not_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> None:
+        raise UnavailableError("no Go\n  way out: install it")
+
+    done: list[str] = []
+    monkeypatch.setitem(install.PARTS, "engine", missing)
+    monkeypatch.setitem(install.PARTS, "venv", lambda: done.append("venv"))
+    assert install.main(["engine", "venv"]) == 1
+    assert done == ["venv"]
+    said = capsys.readouterr().err
+    assert "error: engine: no Go" in said and "Traceback" not in said
+
+
+def test_every_pin_has_a_hash_and_no_file_names_where_packages_come_from() -> None:
+    for name in ("requirements.txt", "requirements-bench.txt"):
+        text = (ROOT / name).read_text()
+        blocks = [block for block in text.split("\n\n")[0].replace("\\\n", " ").splitlines() if "==" in block]
+        assert blocks and all("--hash=sha256:" in block for block in blocks)
+        assert "://" not in text
+
+
+def test_the_environments_name_follows_pins_and_python() -> None:
+    assert environment.environment_folder(version="3.11.1") != environment.environment_folder(version="3.11.2")
+    assert environment.environment_folder("requirements-bench.txt", "3.11.1").name.startswith("venv-bench-")
+
+
+def test_the_installer_runs_on_the_oldest_python_promised() -> None:
+    # Syntax newer than 3.9 would fail before any message could be printed.
+    import ast
+
+    for path in (ROOT / "toolchain").glob("*.py"):
+        ast.parse(path.read_text(), feature_version=(3, 9))
+        assert "from __future__ import annotations" in path.read_text() or path.name == "__init__.py"
+
+
+def test_places_are_printed_for_a_shell() -> None:
+    said = subprocess.run(
+        [sys.executable, str(ROOT / "toolchain" / "install.py"), "paths"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "FLEET_CACHE": "/a b"},
+    ).stdout
+    assert "_fleet_at_cache='/a b'" in said

@@ -18,11 +18,43 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def findings(fleet: Fleet) -> Iterator[tuple[str, Found]]:
-    """Everything that every rule finds, with the rule's sentence."""
+# What these find stays wrong whatever else the data says, so they speak even where a part of it could not be read.
+# The others miss something, and what they miss may stand in that part.
+EVIDENT: frozenset[Rule] = frozenset(
+    {
+        machines.names_say_the_place,
+        machines.words_choose_one_thing,
+        machines.public_addresses_are_once,
+        machines.clouds_give_addresses,
+        machines.unmanaged_machines_ask_nothing,
+        machines.volumes_are_at_clouds,
+        machines.repository_files_are_names,
+        machines.recorded_keys_are_once,
+        fabric.fabric_addresses_are_once,
+        fabric.fabric_addresses_are_inside,
+        fabric.scopes_are_for_all_or_some,
+        fabric.networks_stay_apart,
+        hosts.ports_are_opened_once,
+        hosts.openings_are_for_all_or_some,
+        hosts.stubs_have_a_port,
+        dns.zone_names_are_full,
+        dns.names_are_relative,
+        dns.outside_names_are_full,
+        dns.aliases_stand_alone,
+        dns.names_are_declared_once,
+        dns.aliases_end,
+        records.mail_goes_to_no_alias,
+        records.addresses_are_not_ours,
+    }
+)
+
+
+def findings(fleet: Fleet, *, partial: bool = False) -> Iterator[tuple[str, Found]]:
+    """Everything that every rule finds, with the rule's sentence. Of a partial fleet, only what is wrong anyway."""
     for rule in RULES:
-        for found in rule(fleet):
-            yield sentence(rule), found
+        if not partial or rule in EVIDENT:
+            for found in rule(fleet):
+                yield sentence(rule), found
 
 
-__all__ = ["RULES", "Found", "Rule", "findings", "sentence"]
+__all__ = ["EVIDENT", "RULES", "Found", "Rule", "findings", "sentence"]

@@ -38,7 +38,18 @@ def mail_goes_to_no_alias(fleet: Fleet) -> Iterator[Found]:
                     path: Where = ("zones", zone_name, "mail", label, i, "outside")
                     if inside is not None and names.leads_to_alias(inside):
                         yield Found(path, f"{mx.outside} is a CNAME", "write the machine behind it: `machine: ...`")
-                    elif inside is not None and inside not in names.held:
+
+
+def mail_goes_somewhere(fleet: Fleet) -> Iterator[Found]:
+    """A mail exchanger's name, if it is in a zone of ours, exists there."""
+    for zone_name, zone in fleet.zones.items():
+        for own_zone in fleet.zones:
+            names = names_of(fleet, own_zone)
+            for label, exchangers in zone.mail.items():
+                for i, mx in enumerate(exchangers):
+                    inside = names.label(mx.outside) if mx.outside is not None else None
+                    if inside is not None and inside not in names.held and not names.leads_to_alias(inside):
+                        path: Where = ("zones", zone_name, "mail", label, i, "outside")
                         yield Found(path, f"{mx.outside} does not exist", "declare it, or write `machine: ...`")
 
 
@@ -105,8 +116,6 @@ def addresses_are_not_ours(fleet: Fleet) -> Iterator[Found]:
     for zone_name, zone in fleet.zones.items():
         for label, address in zone.addresses.items():
             path: Where = ("zones", zone_name, "addresses", label)
-            if not address.ipv4 and not address.ipv6:
-                yield Found(path, "has no address", "write ipv4 or ipv6")
             for family in ("ipv4", "ipv6"):
                 for i, one in enumerate(getattr(address, family)):
                     if one in ours:
@@ -114,6 +123,14 @@ def addresses_are_not_ours(fleet: Fleet) -> Iterator[Found]:
                         yield Found((*path, family, i), what, f"write an alias with `machine: {ours[one]}`, or a pool")
                     elif one in getattr(address, family)[:i]:
                         yield Found((*path, family, i), f"{one} stands here twice", "keep one of the two")
+
+
+def addresses_are_given(fleet: Fleet) -> Iterator[Found]:
+    """A name in `addresses` has an address."""
+    for zone_name, zone in fleet.zones.items():
+        for label, address in zone.addresses.items():
+            if not address.ipv4 and not address.ipv6:
+                yield Found(("zones", zone_name, "addresses", label), "has no address", "write ipv4 or ipv6")
 
 
 def _may_have_ipv6(machine: Machine) -> bool:
@@ -154,10 +171,12 @@ def missing_ipv6_has_reasons(fleet: Fleet) -> Iterator[Found]:
 RULES = (
     mail_points_once,
     mail_goes_to_no_alias,
+    mail_goes_somewhere,
     records_say_something_once,
     texts_have_one_source,
     senders_exist,
     authorities_are_names,
     addresses_are_not_ours,
+    addresses_are_given,
     missing_ipv6_has_reasons,
 )

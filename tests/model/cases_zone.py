@@ -130,7 +130,7 @@ CASES = (
         {f"{ZONE}/mail/@/1/outside": "mx.s.fleet2.example."},
     ),
     Case(
-        records.mail_goes_to_no_alias,
+        records.mail_goes_somewhere,
         {f"{ZONE}/mail/@/1/outside": "nobody.fleet.example."},
         {f"{ZONE}/mail/@/1/outside": "www.fleet.example."},
     ),
@@ -176,7 +176,7 @@ CASES = (
         {f"{ZONE}/addresses/www/ipv4": ["10.77.9.2"]},
     ),
     Case(
-        records.addresses_are_not_ours,
+        records.addresses_are_given,
         {f"{ZONE}/addresses/www/ipv4": []},
         {f"{ZONE}/addresses/www/ipv4": [], f"{ZONE}/addresses/www/ipv6": ["fd77::8:2"]},
     ),

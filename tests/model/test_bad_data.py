@@ -88,6 +88,20 @@ def test_a1_10_types_and_files_are_reported_together(local: Path) -> None:
     assert "run when these are mended" in str(bad.value)
 
 
+def test_a1_10_a_wrong_type_does_not_hide_what_is_wrong_anyway(local: Path) -> None:
+    together = [
+        e for e in EDITS if e.what in ("wrong-type", "number-for-text", "one-fabric-address-twice", "mx-to-cname")
+    ]
+    lines = {(str(local / e.file), _make(local, e), e.rule) for e in together}
+    assert lines <= {(p.file, p.line, p.rule) for p in problems(local)}
+
+
+def test_a1_10_an_unreadable_file_does_not_hide_what_is_wrong_anyway(local: Path) -> None:
+    together = [e for e in EDITS if e.what in ("broken-yaml", "one-fabric-address-twice", "fabric-address-outside")]
+    lines = {(str(local / e.file), _make(local, e), e.rule) for e in together}
+    assert lines <= {(p.file, p.line, p.rule) for p in problems(local)}
+
+
 def test_a1_10_a_file_that_is_not_utf_8(local: Path) -> None:
     (local / "roster.yaml").write_bytes(b"# people\n# Andr\xe9\n")
     (problem,) = problems(local)

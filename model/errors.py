@@ -36,5 +36,5 @@ class BadData(Exception):  # noqa: N818  (reads as what it is: `except BadData`)
     def __str__(self) -> str:
         count = len(self.problems)
         head = f"{count} problem{'s' if count != 1 else ''} in the fleet's data, nothing was changed:"
-        tail = ["The checks of names and addresses run when these are mended."] if self.unchecked else []
+        tail = ["More is checked when these are mended."] if self.unchecked else []
         return "\n".join([head, *(str(p) for p in self.problems), *tail])

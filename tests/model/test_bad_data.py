@@ -85,7 +85,7 @@ def test_a1_10_types_and_files_are_reported_together(local: Path) -> None:
         load(local)
     assert {Path(p.file).name for p in bad.value.problems} == {"dns.yaml", "fleet.yaml", "latin.yaml"}
     assert bad.value.unchecked
-    assert "run when these are mended" in str(bad.value)
+    assert "More is checked when these are mended" in str(bad.value)
 
 
 def test_a1_10_a_wrong_type_does_not_hide_what_is_wrong_anyway(local: Path) -> None:

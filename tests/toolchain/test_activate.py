@@ -94,7 +94,8 @@ def test_what_cannot_be_activated_says_why_and_changes_nothing(checkout: Path, w
         checkout, f"env | sort > before; . ./activate {words}; echo $?; env | sort > after; set | grep ^_fleet"
     )
     assert done.stdout.splitlines() == ["1"]
-    assert said in done.stderr and "way out:" in done.stderr
+    assert said in done.stderr
+    assert "way out:" in done.stderr
     ignored = {"_"}
     before, after = (
         [line for line in (checkout / name).read_text().splitlines() if line.split("=")[0] not in ignored]

@@ -132,7 +132,8 @@ def test_progress_speaks_at_least_every_interval_with_gone_and_left() -> None:
         time.sleep(0.3)
     lines = out.getvalue().splitlines()
     assert sum("compiling 50 of 200" in line and "gone" in line and "left" in line for line in lines) >= 4
-    assert lines[0].startswith("thing: starting") and "ready after" in lines[-1]
+    assert lines[0].startswith("thing: starting")
+    assert "ready after" in lines[-1]
 
 
 def test_time_left_is_the_known_time_first_and_the_measured_speed_then() -> None:
@@ -220,14 +221,16 @@ def test_one_part_that_cannot_be_had_is_an_error_line_and_not_a_traceback(
     assert install.main(["engine", "venv"]) == 1
     assert done == ["venv"]
     said = capsys.readouterr().err
-    assert "error: engine: no Go" in said and "Traceback" not in said
+    assert "error: engine: no Go" in said
+    assert "Traceback" not in said
 
 
 def test_every_pin_has_a_hash_and_no_file_names_where_packages_come_from() -> None:
     for name in ("requirements.txt", "requirements-bench.txt"):
         text = (ROOT / name).read_text()
         blocks = [block for block in text.split("\n\n")[0].replace("\\\n", " ").splitlines() if "==" in block]
-        assert blocks and all("--hash=sha256:" in block for block in blocks)
+        assert blocks
+        assert all("--hash=sha256:" in block for block in blocks)
         assert "://" not in text
 
 

@@ -225,7 +225,10 @@ def _checked(result: tuple[Bag, list[Failure]]) -> Any:
 def _diffed(diff: Diff) -> Any:
     response = provider_pb2.DiffResponse
     kinds = provider_pb2.PropertyDiff
-    replaces, in_outputs = set(diff.replaces), set(diff.in_outputs)
+    # A resource may name all that would force a replacement: only what changed does.
+    changed = {*diff.detailed, *(top(path) for path in diff.detailed)}
+    replaces = {path for path in diff.replaces if path in changed or not diff.detailed}
+    in_outputs = set(diff.in_outputs)
     entries = {}
     for path, kind in diff.detailed.items():
         replacing = path in replaces or top(path) in replaces

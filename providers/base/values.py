@@ -7,7 +7,7 @@ is dict, list, str, int, float, bool and None.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from google.protobuf import struct_pb2
 
@@ -48,8 +48,8 @@ class Unknown:
     def __repr__(self) -> str:
         return "UNKNOWN"
 
-    def __bool__(self) -> bool:
-        raise TypeError("an unknown value is neither true nor false: ask `value is UNKNOWN` first")
+    def __iter__(self) -> NoReturn:
+        raise TypeError("an unknown value cannot be walked through: ask `value is UNKNOWN` first")
 
     def __deepcopy__(self, _memo: object) -> "Unknown":
         return self

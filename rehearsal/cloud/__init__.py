@@ -1,0 +1,1 @@
+"""The embedded cloud: strict stand-ins for the official providers, met only inside the rehearsal."""

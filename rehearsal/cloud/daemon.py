@@ -1,0 +1,161 @@
+"""The one process behind all stand-ins: a control socket, and a gRPC server for each provider instance."""
+
+import contextlib
+import json
+import os
+import signal
+import socketserver
+import sys
+import threading
+import urllib.parse
+from pathlib import Path
+from typing import Any
+
+from providers.base.serving import listen
+from rehearsal.cloud.errors import RehearsalError
+from rehearsal.cloud.standin import StandIn
+from rehearsal.cloud.world import World
+from rehearsal.cloud.zones import state_json
+
+PACKAGES = ("digitalocean", "aws", "gcp")
+# A call may wait for a machine to boot; a rehearsal boots all at once.
+_WORKERS = 64
+
+
+def stand_in(package: str, world: World) -> StandIn:
+    """A fresh provider instance. Its module is imported when first asked for."""
+    if package == "digitalocean":
+        from rehearsal.cloud.digitalocean import DigitalOcean
+
+        return DigitalOcean(world)
+    if package == "aws":
+        from rehearsal.cloud.aws import Aws
+
+        return Aws(world)
+    if package == "gcp":
+        from rehearsal.cloud.gcp import Gcp
+
+        return Gcp(world)
+    raise RehearsalError(f"the rehearsal has no stand-in for {package!r}; it has: {', '.join(PACKAGES)}")
+
+
+class _Control(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 64
+    cloud: "Cloud"
+
+
+class _Line(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        control = self.server
+        assert isinstance(control, _Control)
+        served: list[Any] = []
+        try:
+            for line in self.rfile:
+                try:
+                    answer = control.cloud.answer(json.loads(line), served)
+                except (RehearsalError, ValueError, KeyError, AttributeError) as error:
+                    answer = json.dumps({"error": str(error)})
+                self.wfile.write(answer.encode() + b"\n")
+                self.wfile.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        finally:
+            # A provider instance lives as long as the plugin that asked for it: engines come by the hundred.
+            for server in served:
+                server.stop(grace=None)
+
+
+class Cloud:
+    """The daemon's life: serve, answer, stop. The state outlives it."""
+
+    def __init__(self, run: Path, *, plan_only: bool) -> None:
+        self.run = run
+        self.world = World(run, plan_only=plan_only)
+        self.stopping = threading.Event()
+
+    def answer(self, request: dict[str, Any], served: list[Any]) -> str:
+        """One line of the control protocol."""
+        command = request.get("cmd")
+        if command == "ping":
+            return json.dumps({"ok": True, "pid": os.getpid(), "plan_only": self.world.plan_only})
+        if command == "provider":
+            server, port = listen(stand_in(str(request["package"]), self.world), workers=_WORKERS)
+            served.append(server)
+            return json.dumps({"port": port})
+        if command == "state":
+            return state_json(self.world.store)
+        if command == "stop":
+            self.stopping.set()
+            return json.dumps({"ok": True})
+        raise RehearsalError(f"the embedded cloud does not know the command {command!r}: ping, provider, state, stop")
+
+    def serve(self) -> None:
+        """Answer until told to stop."""
+        path = self.run / "cloud.sock"
+        if _alive(path):
+            raise RehearsalError(
+                f"an embedded cloud is serving at {path} already: stop it first (make clean-rehearsal)"
+            )
+        path.unlink(missing_ok=True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stopping.set())
+        self.world.resume()
+        with _bound(path) as control:
+            control.cloud = self
+            thread = threading.Thread(target=control.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
+            thread.start()
+            print(f"embedded cloud: serving at {path}{' (plan only)' if self.world.plan_only else ''}", flush=True)
+            self.stopping.wait()
+            control.shutdown()
+        path.unlink(missing_ok=True)
+        sys.stdout.flush()
+        # Calls of engines that are gone may still hang on threads.
+        os._exit(0)
+
+
+def _bound(path: Path) -> _Control:
+    """Listen, by a short relative name: the system allows about a hundred characters for a socket's path."""
+    before = Path.cwd()
+    mask = os.umask(0o077)
+    try:
+        os.chdir(path.parent)
+        return _Control(path.name, _Line)
+    finally:
+        os.umask(mask)
+        os.chdir(before)
+
+
+def _alive(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with contextlib.suppress(OSError, RehearsalError):
+        return bool(ask(path, {"cmd": "ping"}).get("ok"))
+    return False
+
+
+def ask(path: Path, request: dict[str, Any], *, timeout: float = 5.0) -> dict[str, Any]:
+    """Ask a running daemon one thing."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        # /proc/self/fd keeps long paths within the limit; where there is none, the path must be short enough.
+        target = str(path)
+        folder = -1
+        if len(os.fsencode(target)) > 100 and Path("/proc/self/fd").exists():
+            folder = os.open(path.parent, os.O_RDONLY)
+            target = f"/proc/self/fd/{folder}/{urllib.parse.unquote(path.name)}"
+        try:
+            connection.connect(target)
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise RehearsalError(f"no embedded cloud is serving at {path}: start one with `make rehearsal`") from None
+        finally:
+            if folder >= 0:
+                os.close(folder)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        with connection.makefile("rb") as answers:
+            answer: dict[str, Any] = json.loads(answers.readline())
+    if "error" in answer:
+        raise RehearsalError(str(answer["error"]))
+    return answer

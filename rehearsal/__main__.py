@@ -1,0 +1,108 @@
+"""`python -m rehearsal up|status|check|clean|preview`: what the Makefile's targets call."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Do one verb; 0 when all was well, 1 when something failed and was said by name."""
+    parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("up", help="bring all up, apply the program, look at it as a user would, leave it running")
+    verbs.add_parser("check", help="look at the running rehearsal as a user would")
+    verbs.add_parser("status", help="what runs")
+    verbs.add_parser("clean", help="remove every trace, also after a crash")
+    plan = verbs.add_parser("preview", help="the plan of a stack on the embedded cloud: no root, no credentials")
+    plan.add_argument("stack", choices=["prod", "local"])
+    plan.add_argument("--json", type=Path, metavar="FILE", help="write Pulumi's JSON there and print nothing")
+    chosen = parser.parse_args()
+    if chosen.verb == "preview":
+        return _preview(chosen.stack, chosen.json)
+    from rehearsal.driver import CannotRun
+    from rehearsal.testhosts.settings import RehearsalError
+
+    try:
+        verb = {"up": _up, "check": _check, "status": _status, "clean": _clean}[chosen.verb]
+        return verb()
+    except (CannotRun, RehearsalError) as problem:
+        print(f"rehearsal: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("rehearsal: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _preview(stack: str, file: Path | None) -> int:
+    from rehearsal.preview import PreviewError, preview
+
+    try:
+        return preview(stack, json_file=file)
+    except PreviewError as problem:
+        print(f"preview: {problem}", file=sys.stderr)
+        return 1
+
+
+def _up() -> int:
+    from model import load
+    from rehearsal import driver, report
+
+    outcome = driver.up()
+    report.applied(outcome, len(load(driver.STACKS).managed))
+    if outcome.code != 0:
+        return 1
+    return _check()
+
+
+def _check() -> int:
+    from model import load
+    from rehearsal import checks, driver, report
+    from rehearsal.testhosts import network, settings
+    from toolchain.progress import Estimate, Progress
+
+    driver.require_machine()
+    at = driver.place()
+    found = driver.outputs(at)
+    if not found:
+        print("rehearsal: nothing runs here; `make rehearsal` brings it up", file=sys.stderr)
+        return 1
+    fleet = load(driver.STACKS)
+    operator = checks.Operator(at.key, at.run / "operator" / "known_hosts", found)
+    with Progress("looking at it as a user would", Estimate(6.0)) as progress:
+        progress.doing = "logins, fabric, ports, records"
+        results = network.from_internet(
+            lambda: [*checks.hosts(fleet, operator), checks.zones(fleet, found, settings.dns4())]
+        )
+    good = report.checked(results)
+    report.next_steps(found, next(iter(sorted(fleet.zones)), ""))
+    return 0 if good else 1
+
+
+def _status() -> int:
+    from rehearsal import driver
+    from rehearsal.preview import answers
+    from rehearsal.testhosts import hosts
+
+    at = driver.place()
+    standing = answers(at.socket)
+    print(f"embedded cloud: {'answers' if standing else 'does not run'} ({at.socket})")
+    print(f"test hosts: {', '.join(sorted(hosts.running())) or 'none'}")
+    print(f"resources in the state: {len(at.resources())}")
+    return 0 if standing else 1
+
+
+def _clean() -> int:
+    from rehearsal import driver
+
+    left = driver.clean_up()
+    for one in left:
+        print(f"could not be removed: {one}", file=sys.stderr)
+    if not left:
+        print("nothing of a rehearsal is left")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+"""Brings the whole rehearsal up on one machine, looks at it as its users would, and removes it again.
+
+Every step may be repeated: what is there already is left, what a killed run left half done is done again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rehearsal import engine
+from rehearsal.preview import answers, ask, wait_for
+from rehearsal.testhosts import base, clean, dns, hosts, network, processes, settings
+from toolchain.places import ROOT, cache, locked
+from toolchain.progress import Estimate, Progress
+
+STACKS = ROOT / "stacks" / engine.STACK
+FIRST_SECONDS, LATER_SECONDS = 90.0, 12.0
+
+
+class CannotRun(RuntimeError):
+    """This machine cannot run test hosts; the text says what it can do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this rehearsal keeps its things."""
+
+    run: Path
+
+    @property
+    def key(self) -> Path:
+        """The operator's private key, made for this rehearsal."""
+        return self.run / "operator" / "id_ed25519"
+
+    @property
+    def socket(self) -> Path:
+        """Where the embedded cloud listens."""
+        return self.run / "cloud.sock"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The stack's state."""
+        return self.run / "backend" / ".pulumi" / "stacks" / "fleet" / f"{engine.STACK}.json"
+
+    @property
+    def summary(self) -> Path:
+        """What the last `up` did, for whoever wants to read it by machine."""
+        return self.run / "logs" / "up-summary.json"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of this rehearsal's Pulumi."""
+        return engine.environment(self.run, key=self.key)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources in the state; empty without one."""
+        return list(self.deployment().get("resources") or [])
+
+    def deployment(self) -> dict[str, Any]:
+        """The state as it lies on disk."""
+        if not self.checkpoint.is_file():
+            return {}
+        whole = json.loads(self.checkpoint.read_text() or "{}")
+        found: dict[str, Any] = (whole.get("checkpoint") or {}).get("latest") or {}
+        return found
+
+
+def place() -> Place:
+    """This rehearsal's files."""
+    return Place(settings.run())
+
+
+def say(text: str) -> None:
+    """A line for the operator, at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def require_machine() -> None:
+    """Say at once what this machine cannot do, and what works instead."""
+    instead = "what works here: `make preview`, the plan of the real fleet, without root and on any machine"
+    if platform.system() != "Linux":
+        raise CannotRun(f"test hosts need Linux, this is {platform.system()}; {instead}")
+    if os.geteuid() != 0:
+        raise CannotRun(f"test hosts need root for namespaces and mounts; run as root, or {instead}")
+
+
+def up(config: Path | None = None) -> engine.Outcome:
+    """Bring everything up and apply the program; the checks are another step."""
+    require_machine()
+    at = place()
+    with locked("rehearsal", cache()):
+        if abandoned(at):
+            say("an earlier run was killed while clouds were creating things, and nobody knows which exist:")
+            say("this rehearsal is removed and begun anew (a real fleet would look each up and import it)")
+            clean_up()
+        infrastructure(at)
+        return apply(at, config)
+
+
+def infrastructure(at: Place) -> None:
+    """What must stand before Pulumi: network, base system, DNS server, cloud, the machines that were there before us."""
+    settings.folder("logs")
+    network.up()
+    base.ensure(say)
+    operator_key(at)
+    settings.folder("dns", "zones")
+    dns.serve()
+    cloud(at)
+    donated(at)
+    stack(at)
+
+
+def operator_key(at: Place) -> None:
+    """The key that the operator logs in with: of this rehearsal alone, gone with it."""
+    settings.folder("operator").chmod(0o700)
+    if at.key.is_file() and at.key.with_suffix(".pub").is_file():
+        return
+    at.key.unlink(missing_ok=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator@rehearsal", "-f", str(at.key)], check=True
+    )
+    at.key.chmod(0o600)
+
+
+def cloud(at: Place) -> None:
+    """The embedded cloud, in the rehearsal's network, living on when we end."""
+    engine.make_home(at.run)
+    if answers(at.socket):
+        return
+    serve = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(at.run)]
+    started = processes.spawn(
+        "cloud", engine.inside_network(serve, settings.internet()), env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    log = at.run / "logs" / "cloud.log"
+    wait_for(at.socket, lambda: processes.alive(started), log)
+
+
+def donated(at: Place) -> None:
+    """Metal is there before the fleet is: somebody else set it up, with root and the operator's key."""
+    from model import load
+
+    key = at.key.with_suffix(".pub").read_text().strip()
+    for name, machine in load(STACKS).managed.items():
+        if machine.source.kind == "metal" and name not in hosts.running():
+            hosts.start(
+                hosts.Spec(name=name, ipv4=str(machine.public.ipv4), ipv6=machine.public.ipv6, users={"root": [key]})
+            )
+
+
+def stack(at: Place) -> None:
+    """The stack in a file backend; its lock is freed if the run that held it is dead, else waited for."""
+    settings.folder("backend")
+    if not at.checkpoint.is_file():
+        done = engine.pulumi(at.env, "stack", "init", engine.STACK, "--no-select")
+        if done.returncode != 0 and "already exists" not in done.stderr:
+            raise CannotRun(f"the stack could not be made: {done.stderr.strip()}")
+    locks = at.run / "backend" / ".pulumi" / "locks"
+    with Progress("another Pulumi holds the state", Estimate(30.0)) if list(locks.rglob("*.json")) else _nothing():
+        for lock in locks.rglob("*.json"):
+            while lock.is_file() and _held(lock):
+                time.sleep(0.2)
+            lock.unlink(missing_ok=True)
+
+
+class _nothing:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def _held(lock: Path) -> bool:
+    """Whether the process that took a lock still lives. A lock of another machine is always held."""
+    try:
+        by = json.loads(lock.read_text())
+    except (OSError, ValueError):
+        return False
+    if by.get("hostname") != socket.gethostname():
+        return True
+    comm = Path(f"/proc/{int(by['pid'])}/comm")
+    # The pid may belong to somebody else by now.
+    return comm.is_file() and comm.read_text().strip() == "pulumi"
+
+
+def abandoned(at: Place) -> bool:
+    """Whether a killed run left creations of which nobody knows how they ended."""
+    pending = at.deployment().get("pending_operations") or []
+    held = any(_held(lock) for lock in (at.run / "backend" / ".pulumi" / "locks").rglob("*.json"))
+    return not held and any(one.get("type") == "creating" for one in pending)
+
+
+def apply(at: Place, config: Path | None = None) -> engine.Outcome:
+    """Run the program; on a later run look at what is really there first."""
+    known = len(at.resources())
+    later = known > 1
+    title = "pulumi up, looking at each host first" if later else "pulumi up"
+    log = at.run / "logs" / "up-events.json"
+    previous = signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        with Progress(title, Estimate(LATER_SECONDS if later else FIRST_SECONDS)) as progress:
+            progress.doing = "starting"
+
+            def heard(op: str, urn: str) -> None:
+                progress.estimate.done += 1
+                progress.doing = f"{op} {engine.name_of(urn)}, {progress.estimate.done} steps done"
+                if op in engine.CHANGES and engine.type_of(urn).startswith(("hosts:", "fleet:machines")):
+                    progress.say(f"  {op:8} {engine.name_of(urn)}")
+
+            outcome = engine.up(
+                at.env, namespace=settings.internet(), log=log, refresh=later, config=config, heard=heard
+            )
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    write_summary(at, outcome)
+    return outcome
+
+
+def _interrupted(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def write_summary(at: Place, outcome: engine.Outcome) -> None:
+    """Keep what the run did beside its event log."""
+    found = {
+        "code": outcome.code,
+        "seconds": round(outcome.seconds, 2),
+        "same": outcome.same,
+        "changed": outcome.changed,
+        "contacted": sorted(outcome.contacted),
+        "failed": outcome.failures,
+    }
+    at.summary.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def outputs(at: Place) -> dict[str, dict[str, Any]]:
+    """What the stack says of each host, read from the state itself: quicker than asking the engine."""
+    for resource in at.resources():
+        if resource.get("type") == "pulumi:pulumi:Stack":
+            found: Mapping[str, dict[str, Any]] = (resource.get("outputs") or {}).get("hosts") or {}
+            return dict(found)
+    return {}
+
+
+def clean_up() -> list[str]:
+    """Remove every trace; returns what could not be removed."""
+    at = place()
+    if answers(at.socket):
+        try:
+            ask(at.socket, {"cmd": "stop"})
+        except (OSError, ValueError):
+            say("the embedded cloud did not stop when asked; it is ended")
+    if platform.system() == "Linux" and os.geteuid() == 0:
+        clean.all()
+    left = [str(at.run)] if _remove(at.run) else []
+    if left and platform.system() == "Linux" and os.geteuid() != 0:
+        raise CannotRun(f"{at.run} was made by root: run `make clean-rehearsal` as root")
+    return left
+
+
+def _remove(run: Path) -> bool:
+    """Remove the folder if it carries our mark; returns whether something of it is left."""
+    if not run.exists():
+        return False
+    if (run / settings.MARKER).exists() or not any(run.iterdir()):
+        shutil.rmtree(run, ignore_errors=True)
+    return run.exists()

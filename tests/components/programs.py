@@ -1,0 +1,37 @@
+"""The whole program, run once for each stack and each changed fact that tests ask for."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+from tests.harness import Ledger, run_stack
+from tests.model.change import Changes, changed, facts, write
+
+
+@functools.cache
+def program(stack: str, preview: bool = False) -> Ledger:
+    """What the program asks for with a stack's own data."""
+    with tempfile.TemporaryDirectory() as place:
+        return run_stack(stack, Path(place), preview=preview)
+
+
+def program_with(changes: Changes, stack: str = "local", preview: bool = False) -> Ledger:
+    """What the program asks for with some facts changed."""
+    with tempfile.TemporaryDirectory() as place:
+        data = write(Path(place) / "data", changed(facts(stack), changes))
+        return run_stack(stack, Path(place) / "run", data=data, preview=preview)
+
+
+SEVENTH = {
+    "machines/b-bru-be": {
+        "purpose": "a seventh host",
+        "region": "bru",
+        "source": {"kind": "metal", "provider": "a donor", "hardware": "one rack unit"},
+        "os": "debian",
+        "roles": ["worker"],
+        "public": {"ipv4": "10.77.9.2"},
+        "fabric": {"address": "10.99.0.32"},
+    }
+}

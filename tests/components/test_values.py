@@ -1,0 +1,103 @@
+"""What the resources of prod hold, compared with the facts name by name and value by value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.components.programs import program, program_with
+from tests.harness import placeholders
+
+FACTS: dict[str, Any] = yaml.safe_load(
+    (Path(__file__).parents[1] / "model" / "facts_prod.yaml").read_text(encoding="utf-8")
+)
+RECORD = "digitalocean:index/dnsRecord:DnsRecord"
+Row = tuple[str, str, str, int | None]
+
+
+def _asked(ledger: Any) -> Counter[Row]:
+    rows: Counter[Row] = Counter()
+    for asked in ledger.of(RECORD).values():
+        said = asked.inputs
+        priority = said.get("priority")
+        rows[said["name"], said["type"], said["value"], None if priority is None else int(priority)] += 1
+    return rows
+
+
+def _expected() -> Counter[Row]:
+    secrets = placeholders()
+    by_prefix = {
+        "v=DKIM1; k=rsa; p=": "v=DKIM1; k=rsa; p=" + secrets["dns-dkim-default"],
+        ("_acme-challenge.repo-fastly", "CNAME"): secrets["dns-acme-challenge-repo-fastly"],
+        ("_github-challenge-void-linux", "TXT"): secrets["dns-github-challenge"],
+    }
+    rows: Counter[Row] = Counter()
+    for fact in FACTS["records"]:
+        value = fact.get("value")
+        if "computed" in fact:
+            value = "10.77.1.1"  # what the pretend engine gives the one droplet
+        elif value is None:
+            value = by_prefix.get(fact["secret"]) or by_prefix[fact["name"], fact["type"]]
+        rows[fact["name"], fact["type"], value, fact.get("priority")] += 1
+    return rows
+
+
+def test_a1_02_the_66_records_have_the_facts_values() -> None:
+    assert _asked(program("prod")) == _expected()
+    assert sum(_expected().values()) == 66
+    assert {a.inputs["domain"] for a in program("prod").of(RECORD).values()} == {"voidlinux.org"}
+    assert not [a.name for a in program("prod").of(RECORD).values() if "ttl" in a.inputs]
+
+
+def test_a1_02_a_record_with_another_value_is_seen() -> None:
+    other = program_with({"zones/voidlinux.org/mail/@/0/priority": 20}, stack="prod")
+    assert list(_expected() - _asked(other)) == [("@", "MX", "c-hel-fi.m.voidlinux.org.", 10)]
+
+
+def test_a1_02_the_17_machines_have_the_facts_values() -> None:
+    ledger = program("prod")
+    seen = {name.removeprefix("machines-") for name in ledger.of("fleet:machines:Machine")}
+    assert seen == set(FACTS["machines"])
+    assert len(seen) == 17
+    for name, fact in FACTS["machines"].items():
+        if name == "a-sfo3-us":
+            continue
+        metal = ledger[f"machines-metal-{name}"].inputs
+        assert metal["address"] == fact["ipv4"], name
+        assert metal.get("address6") == fact.get("ipv6"), name
+        assert metal["port"] == fact.get("ssh_port", 22), name
+        assert metal["contact"] == fact["managed"], name
+
+
+def test_a1_02_the_droplet_is_made_as_it_is_today() -> None:
+    droplet = program("prod")["machines-droplet-a-sfo3-us"].inputs
+    assert droplet["name"] == "a-sfo3-us.m.voidlinux.org"
+    assert (droplet["region"], droplet["size"], droplet["image"]) == ("sfo3", "s-1vcpu-1gb", "4711")
+    assert droplet["ipv6"] is False
+    assert droplet["sshKeys"] == ["00:11:01"]
+    assert program("prod")["machines-vpc-void-prod"].inputs["ipRange"] == "192.168.100.0/24"
+    project = program("prod")["machines-project-production"].inputs
+    assert sorted(project["resources"]) == [
+        "do:domain:voidlinux.org",
+        "do:droplet:1001",
+        "do:space:void-prod-s3-images",
+    ]
+
+
+def test_a1_02_each_host_gets_its_facts() -> None:
+    ledger = program("prod")
+    managed = {name: fact for name, fact in FACTS["machines"].items() if fact["managed"]}
+    assert len(managed) == 16
+    for name, fact in managed.items():
+        ground = ledger[f"ground-{name}"].inputs
+        desired = ground["desired"]
+        assert desired["fabric"]["address"] == fact["fabric"], name
+        assert sorted(desired["ssh"]["allow_groups"]) == sorted(fact["ssh_groups"]), name
+        opened = {f"{rule['proto']}/{rule['ports']}" for rule in desired["firewall"]["openings"].values()}
+        assert opened == set(fact["open"]), name
+        assert ground["connection"]["port"] == fact.get("ssh_port", 22), name
+        peers = set(desired["fabric"]["joining"])
+        assert peers == set(managed) - {name}, name

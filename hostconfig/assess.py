@@ -130,7 +130,8 @@ def _part(part: Part, ground: Ground, observed: Observed, known: Manifest) -> It
 def _write(file: ManagedFile, observed: Observed, known: Manifest) -> Change:
     there = observed.files.get(file.path)
     what = "write" if there is None else "replace"
-    keep = there is not None and file.path not in known.files
+    record = known.files.get(file.path)
+    keep = there is not None and (record is None or (not record.ours and there.sha256 == record.sha256))
     return Change(file.path, what, steps.WriteFile(file, keep_before=keep))
 
 
@@ -192,7 +193,14 @@ def intended(final: Manifest, ground: Ground, observed: Observed, known: Manifes
     for file in ground.files:
         old = known.files.get(file.path)
         if differs(file, observed):
-            files[file.path] = FileRecord(sha256=old.sha256 if old else None, mode=file.mode, next=sha256(file.text))
+            there = observed.files.get(file.path)
+            files[file.path] = FileRecord(
+                # What is there now is accepted: it was ours, or nobody's, or acknowledged.
+                sha256=there.sha256 if there else None,
+                mode=file.mode,
+                next=sha256(file.text),
+                ours=there is None or (old is not None and (old.ours or there.sha256 == old.next)),
+            )
         else:
             files[file.path] = final.files[file.path]
     return Manifest(

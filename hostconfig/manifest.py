@@ -22,6 +22,8 @@ class FileRecord(Strict):
     sha256: str | None
     mode: str
     next: str | None = None
+    ours: bool = True
+    """False while a file from before us awaits its first change, so that it is kept even if that change comes late."""
 
 
 class AccountRecord(Strict):

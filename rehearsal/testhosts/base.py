@@ -145,9 +145,6 @@ def build(target: Path) -> None:
     """Bootstrap into a folder beside the target, complete it, and only then give it its name."""
     draft = target.with_name(f"{target.name}.tmp-{os.getpid()}")
     argv = [tool("mmdebstrap"), "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(PACKAGES)}"]
-    # Packages must start nothing while they are installed; the file stays, since a host has no init scripts to start.
-    refuse = 'printf \'#!/bin/sh\\nexit 101\\n\' >"$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'
-    argv.append(f"--essential-hook={refuse}")
     argv += [f"--dpkgopt={option}" for option in DPKG_OPTIONS]
     argv += [f"--aptopt={option}" for option in (*sources.passed_on(), 'APT::Install-Recommends "false"')]
     # No suite: the sources, with their releases, come by standard input.

@@ -48,7 +48,7 @@ def traces() -> Traces:
     return Traces(
         processes=tuple(describe(one) for one in processes.survivors()),
         namespaces=tuple(network.namespaces()),
-        interfaces=tuple(one for one in interfaces if one.startswith((settings.bridge(), "v-"))),
+        interfaces=tuple(one for one in interfaces if one == settings.bridge()),
         mounts=tuple(one for one in mounts if one.startswith((f"{run}/", f"/run/netns/{start}"))),
         routes=tuple(routes),
         cgroups=tuple(str(one) for one in cgroups.left()),
@@ -69,10 +69,12 @@ def all() -> None:  # noqa: A001 - reads as `clean.all()`
 
 def end_everything() -> None:
     """Hosts whole by their process 1, then what is on record, then whoever carries our mark; until none is left."""
+    ended = []
     for entry in sorted((settings.run() / "hosts").glob("*")):
         for process in (hosts.init_of(entry.name), hosts.holder_of(entry.name)):
-            if process:
-                processes.send(process, signal.SIGKILL)
+            if process and processes.send(process, signal.SIGKILL):
+                ended.append(process)
+    processes.wait_gone(ended, 5.0)
     spared = processes.ancestors()
     stuck: list[processes.Process] = []
     # Twice more than needed: a process may be born while its parent is being ended.

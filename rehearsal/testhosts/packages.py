@@ -102,7 +102,8 @@ def index(folder: Path) -> None:
     listing = "\n".join(entries).encode()
     (folder / "Packages").write_bytes(listing)
     (folder / "Packages.gz").write_bytes(gzip.compress(listing, mtime=0))
-    lines = ["Origin: void-fleet", "Label: void-fleet", "SHA256:"]
+    # A date must be there, and a fixed one keeps two builds of the same packages alike.
+    lines = ["Origin: void-fleet", "Label: void-fleet", "Date: Thu, 01 Jan 1970 00:00:00 UTC", "SHA256:"]
     for name in ("Packages", "Packages.gz"):
         content = (folder / name).read_bytes()
         lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}")

@@ -60,8 +60,9 @@ def net4() -> ipaddress.IPv4Network:
 
 
 def net6() -> ipaddress.IPv6Network:
-    """The IPv6 network of all hosts: fdNN::/64 with the NN of 10.NN."""
-    return ipaddress.IPv6Network(f"fd{int(subnet().split('.')[1]):02d}::/64")
+    """The IPv6 network of all hosts: fdNN::/64 with the NN of 10.NN, fd00:NNN::/64 where that has three digits."""
+    number = int(subnet().split(".")[1])
+    return ipaddress.IPv6Network(f"fd{number:02d}::/64" if number < 100 else f"fd00:{number}::/64")
 
 
 def gateway4() -> str:

@@ -21,13 +21,14 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.verb == "preview":
         return _preview(chosen.stack, chosen.json)
-    from rehearsal.driver import CannotRun
+    from rehearsal.driver import CannotRunError
+    from rehearsal.preview import PreviewError
     from rehearsal.testhosts.settings import RehearsalError
 
     try:
         verb = {"up": _up, "check": _check, "status": _status, "clean": _clean}[chosen.verb]
         return verb()
-    except (CannotRun, RehearsalError) as problem:
+    except (CannotRunError, PreviewError, RehearsalError) as problem:
         print(f"rehearsal: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

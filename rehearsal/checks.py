@@ -95,7 +95,9 @@ def _host(fleet: Fleet, operator: Operator, host: str) -> list[Check]:
         operator.ssh(host, script(list(others), ports)),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert child.stdin and child.stdout and child.stderr
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
     heard: set[str] = set()
     for line in child.stdout:
         heard.add(line.strip())
@@ -103,9 +105,8 @@ def _host(fleet: Fleet, operator: Operator, host: str) -> list[Check]:
             break
     address = str(operator.hosts[host]["ipv4"])
     if "login" in heard:
-        opened.wrong += (
-            [] if banner(address, int(operator.hosts[host]["port"])).startswith("SSH-") else ["ssh is closed"]
-        )
+        if not banner(address, int(operator.hosts[host]["port"])).startswith("SSH-"):
+            opened.wrong.append("ssh is closed")
         if port and banner(address, port) != "fleet":
             opened.wrong.append(f"tcp {port} of {address} is declared open, but what listens there is not reached")
         if f"listening {CLOSED_PORT}" not in heard:
@@ -208,5 +209,5 @@ def text_of(record: Record, born: Mapping[str, Born]) -> str:
 
 def rdata_text(kind: str, text: str) -> str:
     """The value in the one spelling that answers are compared in."""
-    shown = dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), text).to_text()
+    shown = str(dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), text).to_text())
     return shown.lower() if kind in ("MX", "CNAME", "AAAA") else shown

@@ -29,7 +29,7 @@ STACKS = ROOT / "stacks" / engine.STACK
 FIRST_SECONDS, LATER_SECONDS = 90.0, 12.0
 
 
-class CannotRun(RuntimeError):
+class CannotRunError(RuntimeError):
     """This machine cannot run test hosts; the text says what it can do."""
 
 
@@ -91,9 +91,9 @@ def require_machine() -> None:
     """Say at once what this machine cannot do, and what works instead."""
     instead = "what works here: `make preview`, the plan of the real fleet, without root and on any machine"
     if platform.system() != "Linux":
-        raise CannotRun(f"test hosts need Linux, this is {platform.system()}; {instead}")
+        raise CannotRunError(f"test hosts need Linux, this is {platform.system()}; {instead}")
     if os.geteuid() != 0:
-        raise CannotRun(f"test hosts need root for namespaces and mounts; run as root, or {instead}")
+        raise CannotRunError(f"test hosts need root for namespaces and mounts; run as root, or {instead}")
 
 
 def up(config: Path | None = None) -> engine.Outcome:
@@ -110,7 +110,7 @@ def up(config: Path | None = None) -> engine.Outcome:
 
 
 def infrastructure(at: Place) -> None:
-    """What must stand before Pulumi: network, base system, DNS server, cloud, the machines that were there before us."""
+    """What must stand before Pulumi: network, base system, DNS server, cloud, and the machines that somebody gave."""
     settings.folder("logs")
     network.up()
     base.ensure(say)
@@ -165,19 +165,14 @@ def stack(at: Place) -> None:
     if not at.checkpoint.is_file():
         done = engine.pulumi(at.env, "stack", "init", engine.STACK, "--no-select")
         if done.returncode != 0 and "already exists" not in done.stderr:
-            raise CannotRun(f"the stack could not be made: {done.stderr.strip()}")
+            raise CannotRunError(f"the stack could not be made: {done.stderr.strip()}")
     locks = at.run / "backend" / ".pulumi" / "locks"
-    with Progress("another Pulumi holds the state", Estimate(30.0)) if list(locks.rglob("*.json")) else _nothing():
-        for lock in locks.rglob("*.json"):
-            while lock.is_file() and _held(lock):
-                time.sleep(0.2)
-            lock.unlink(missing_ok=True)
-
-
-class _nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
+    for lock in locks.rglob("*.json"):
+        if _held(lock):
+            with Progress("another Pulumi holds the state: waiting for it", Estimate(30.0)):
+                while lock.is_file() and _held(lock):
+                    time.sleep(0.2)
+        lock.unlink(missing_ok=True)
 
 
 def _held(lock: Path) -> bool:
@@ -226,7 +221,7 @@ def apply(at: Place, config: Path | None = None) -> engine.Outcome:
     return outcome
 
 
-def _interrupted(number: int, frame: object) -> None:
+def _interrupted(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -264,7 +259,7 @@ def clean_up() -> list[str]:
         clean.all()
     left = [str(at.run)] if _remove(at.run) else []
     if left and platform.system() == "Linux" and os.geteuid() != 0:
-        raise CannotRun(f"{at.run} was made by root: run `make clean-rehearsal` as root")
+        raise CannotRunError(f"{at.run} was made by root: run `make clean-rehearsal` as root")
     return left
 
 

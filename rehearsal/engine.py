@@ -1,4 +1,4 @@
-"""Runs Pulumi as a rehearsal does: its own home, backend and passphrase, inside the rehearsal's network; reads its events."""
+"""Runs Pulumi as a rehearsal does, with its own home, backend, passphrase and network, and reads its events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from toolchain.places import ROOT
 PASSPHRASE = "rehearsal"
 STACK = "local"
 OPTIONS = {
-    "PULUMI_PARALLEL": "64",
+    "PULUMI_PARALLEL": "256",
     "PULUMI_PARALLEL_DIFF": "true",
     "PULUMI_CONTINUE_ON_ERROR": "true",
     "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -113,7 +113,7 @@ def embedded(stack: str) -> Iterator[tuple[dict[str, str], Path]]:
 
 
 def _stack(env: dict[str, str], stack: str, project: Path) -> Path:
-    """Make the stack in a project folder of its own: making one writes a salt into the config file, which is not ours."""
+    """Make the stack in a project folder of its own: making it writes a salt into the config file."""
     project.mkdir()
     (project / "Pulumi.yaml").write_text("name: fleet\nruntime: python\n")
     config = project / f"Pulumi.{stack}.yaml"

@@ -16,6 +16,7 @@ from rehearsal.testhosts.settings import RehearsalError
 
 RECORD = "dns"
 READY_SECONDS = 10.0
+SOA = 6
 
 
 def zones_folder() -> Path:

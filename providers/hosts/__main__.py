@@ -1,29 +1,27 @@
-"""The plugin process: `python -m providers.hosts ENGINE_ADDRESS`."""
+"""The plugin process: `python -m providers.hosts`."""
 
 from __future__ import annotations
 
-import sys
+from typing import ClassVar
 
 from providers.base.servicer import Provider
 from providers.base.serving import serve
-from providers.hosts.identity import Identity, Metal
+from providers.hosts.identity import Identity
+from providers.hosts.metal import Metal
 from providers.hosts.state import State
 
 
 class Hosts(Provider):
-    """Metal, Identity and State."""
+    """Hosts over ssh. It connects at the first real call only, so a preview needs neither key nor network."""
 
-    name = "hosts"
+    name: ClassVar[str] = "hosts"
     version = "0.1.0"
 
-
-def main() -> None:
-    """Serve until the engine ends."""
-    provider = Hosts([Metal(), Identity(), State()])
-    if len(sys.argv) > 1:
-        provider._connect(sys.argv[1])
-    serve(provider)
+    def cancel(self) -> None:
+        for kind in self.kinds.values():
+            if isinstance(kind, State):
+                kind.cancel()
 
 
 if __name__ == "__main__":
-    main()
+    serve(Hosts([Metal(), Identity(), State()]))

@@ -1,187 +1,165 @@
-"""Identity and Metal: what is born on a host, and the first contact with a machine that somebody gave."""
+"""What a host is known by. Its WireGuard key is made on it and never leaves it; only the public half is told."""
 
 from __future__ import annotations
 
-import shlex
-from typing import Any, ClassVar
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from providers.base.diffing import UPDATE, detailed
-from providers.base.resource import Created, Diff, ProviderError, Read, Resource
-from providers.base.values import UNKNOWN, Bag
+from providers.base.resource import Created, Diff, Failure, Read, Resource
+from providers.base.values import UNKNOWN, Bag, contains_unknown, reveal
 from providers.hosts import ssh
+from providers.hosts.metal import contact_seconds
 
-# The private key is written by wg itself into a file that only root reads; only the public one is printed.
-BIRTH = """set -eu
-iface=%(interface)s
+Run = Callable[..., ssh.Answer]
+
+_FACTS = """
+if [ -r /etc/os-release ]; then . /etc/os-release; fi
+if [ -d /run/systemd/system ]; then init=systemd; else init=runit; fi
+printf 'os=%s\\nrelease=%s\\narch=%s\\ninit=%s\\n' "${ID:-unknown}" "${VERSION_ID:-rolling}" "$(uname -m)" "$init"
+"""
+_MAKE = """set -eu
+umask 077
+key=/etc/wireguard/@IF@.key
 if ! command -v wg >/dev/null 2>&1; then
   if command -v xbps-install >/dev/null 2>&1; then xbps-install -Sy wireguard-tools >&2
-  else apt-get -qq update >&2 && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install wireguard-tools >&2; fi
+  else
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q update >&2
+    apt-get -qy -o DPkg::Lock::Timeout=120 install --no-install-recommends wireguard-tools >&2
+  fi
 fi
-umask 077
 mkdir -p /etc/wireguard
-key=/etc/wireguard/$iface.key
-if [ ! -s "$key" ]; then wg genkey > "$key.new"; mv "$key.new" "$key"; fi
+if [ ! -s "$key" ]; then wg genkey >"$key.part"; mv "$key.part" "$key"; fi
+chmod 600 "$key"
+printf '%s\\n' @ID@ >"$key.owner.part"
+mv "$key.owner.part" "$key.owner"
+printf 'public=%s\\n' "$(wg pubkey <"$key")"
 """
-LOOK = """set -eu
-iface=%(interface)s
-key=/etc/wireguard/$iface.key
+_LOOK = """set -eu
+key=/etc/wireguard/@IF@.key
+if [ -s "$key" ] && command -v wg >/dev/null 2>&1; then printf 'public=%s\\n' "$(wg pubkey <"$key")"; fi
 """
-TELL = """if [ -s "$key" ]; then echo "public $(wg pubkey < "$key")"; fi
-. /etc/os-release
-echo "os $ID"
-echo "release ${VERSION_ID:-rolling}"
-echo "arch $(uname -m)"
-if [ -d /run/systemd/system ]; then echo "init systemd"; else echo "init runit"; fi
+# The owner's mark tells a replaced identity's key from its successor's: both have the same public half.
+_REMOVE = """set -eu
+key=/etc/wireguard/@IF@.key
+[ -s "$key" ] || exit 0
+[ "$(cat "$key.owner" 2>/dev/null)" = @ID@ ] || exit 0
+[ "$(wg pubkey <"$key")" = @PUBLIC@ ] || exit 0
+rm -f "$key" "$key.owner"
 """
-FORGET = """set -eu
-key=/etc/wireguard/%(interface)s.key
-if [ -s "$key" ] && [ "$(wg pubkey < "$key")" = %(public)s ]; then rm -f "$key"; fi
-"""
-SILENT: Bag = {"reachable": False, "wireguard_public_key": None, "ssh_host_key": None, "facts": {}}
-
-
-def changed_key(host: str) -> ProviderError:
-    """The machine that answers is not the one that was recorded."""
-    return ProviderError(
-        f"{host}: the machine at its address shows another ssh host key than the recorded one. If it was rebuilt, "
-        f"remove recorded.{host} from the data and refresh; if not, somebody else answers at that address."
-    )
+_INTERFACE = re.compile(r"[a-z][a-z0-9]{0,14}\Z")
 
 
 class Identity(Resource):
-    """The WireGuard key of a host, and what the host is."""
+    """A silent host is no failure: `reachable` is false and shows a difference until the host has answered."""
 
-    token: ClassVar[str] = "hosts:index:Identity"
+    token = "hosts:index:Identity"
+
+    def __init__(self, run: Run = ssh.run) -> None:
+        self._run = run
+
+    def check(self, inputs: Bag, olds: Bag) -> tuple[Bag, list[Failure]]:
+        interface = inputs.get("fabric_interface")
+        if isinstance(interface, str) and not _INTERFACE.match(interface):
+            return inputs, [Failure("fabric_interface", f"{interface!r} is no interface name: a letter, then a-z and 0-9")]
+        return inputs, []
 
     def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
-        """Another interface is another key. A host that was silent shows an update until it has answered."""
-        found = {path: kind for path, kind in detailed(old_inputs, new_inputs).items() if not _ignored(path)}
-        waiting = () if old_outputs.get("reachable") else ("reachable",)
-        return Diff(
-            bool(found) or bool(waiting),
-            found | dict.fromkeys(waiting, UPDATE),
-            replaces=["fabric_interface", "host"],
-            in_outputs=waiting,
-        )
+        found = detailed(old_inputs, new_inputs)
+        if not old_outputs.get("reachable"):
+            # Nothing was born there yet, so there is nothing to replace either.
+            found["reachable"] = UPDATE
+            return Diff(True, found, in_outputs=["reachable"])
+        other = [path for path in ("host", "machine", "fabric_interface", "connection.address") if path in found]
+        return Diff(bool(found), found, replaces=other)
 
     def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
-        """Make the key on the host where there is none."""
-        return Created(inputs["host"], self._born(inputs, preview=preview))
+        mark = f"{inputs['host']}-{secrets.token_hex(6)}"
+        if preview:
+            return Created("", {**inputs, **_UNBORN})
+        return Created(mark, self._meet(mark, inputs, {}, patience=timeout or contact_seconds()))
 
     def update(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag, *, preview: bool) -> Bag:  # noqa: A002
-        """Ask again; what a host told once stays known while it is silent."""
         if preview:
-            return (
-                self._born(new_inputs, preview=True)
-                if not old_outputs.get("reachable")
-                else new_inputs | _own(old_outputs)
-            )
-        born = self._born(new_inputs, preview=False)
-        return born if born["reachable"] else new_inputs | _own(old_outputs)
+            # What is known stays known: else one silent host would show a difference on every other.
+            known = {key: old_outputs.get(key) or UNKNOWN for key in ("wireguard_public_key", "ssh_host_key", "facts")}
+            return {**new_inputs, **known, "reachable": UNKNOWN, "problem": None}
+        return self._meet(id, new_inputs, old_outputs, patience=0.0)
 
     def read(self, id: str, inputs: Bag, outputs: Bag) -> Read | None:  # noqa: A002
-        """Look without changing. Never fails: a silent host keeps what was known."""
-        if not inputs:
-            return Read(id, inputs, outputs)
+        """The key as it is now. A silent host keeps what is known of it."""
         try:
-            answer = ssh.run(inputs["connection"], LOOK % _words(inputs) + TELL)
-        except ssh.HostKeyChangedError:
-            self.log(str(changed_key(inputs["host"])), severity="warning")
+            if not inputs or contains_unknown(inputs):
+                return Read(id, inputs, outputs)
+            answer = self._run(_expecting(inputs, outputs), _script(_LOOK, inputs, id) + _FACTS)
+            told = _pairs(answer.text)
+            public = told.pop("public", None)
+            return Read(id, inputs, {**outputs, "wireguard_public_key": public, "facts": told, "reachable": bool(public)})
+        except Exception:
+            # A read that raises would end the whole refresh; the host's State says that it is silent.
             return Read(id, inputs, outputs)
-        if not (answer.reachable and answer.ok):
-            return Read(id, inputs, outputs)
-        return Read(id, inputs, inputs | _told(answer))
 
     def delete(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
-        """Take the key away, if it is this one: a replaced identity's successor has its own on the same host."""
-        public = outputs.get("wireguard_public_key")
-        if public:
-            try:
-                ssh.run(inputs["connection"], FORGET % {**_words(inputs), "public": shlex.quote(public)})
-            except ssh.HostKeyChangedError:
-                self.log(f"{inputs['host']}: another machine answers; its key is left alone", severity="warning")
-
-    def _born(self, inputs: Bag, *, preview: bool) -> Bag:
-        if preview:
-            return inputs | dict.fromkeys(SILENT, UNKNOWN)
+        """Take our own key away, if the machine still answers and the key is still ours."""
+        if not outputs.get("wireguard_public_key") or not outputs.get("reachable"):
+            return
+        script = _script(_REMOVE, inputs, id).replace("@PUBLIC@", str(outputs["wireguard_public_key"]))
         try:
-            answer = ssh.run(inputs["connection"], BIRTH % _words(inputs) + TELL)
-        except ssh.HostKeyChangedError:
-            raise changed_key(inputs["host"]) from None
-        if not answer.reachable:
-            self.log(f"{inputs['host']} does not answer: {answer.error}; the others go on", severity="warning")
-            return inputs | SILENT
-        if not answer.ok:
-            raise ProviderError(f"{inputs['host']}: its WireGuard key could not be made: {answer.error}")
-        return inputs | _told(answer)
+            self._run(_expecting(inputs, outputs), script)
+        except Exception as error:
+            self.log(f"{inputs.get('host', id)}: its key was not removed ({error})", severity="info")
+
+    def _meet(self, mark: str, inputs: Bag, olds: Bag, *, patience: float) -> Bag:
+        before = {key: olds.get(key) for key in ("wireguard_public_key", "ssh_host_key", "facts")}
+        host = inputs["host"]
+        try:
+            deadline = time.monotonic() + patience
+            answer = self._run(_expecting(inputs, olds), _script(_MAKE, inputs, mark) + _FACTS, deadline=deadline)
+            told = _pairs(answer.text)
+            public = told.pop("public", None)
+            if not public:
+                raise ssh.Refused("it told no WireGuard public key; see whether `wg genkey` works there")
+        except Exception as error:
+            problem = f"{host}: {error}"
+            silent = isinstance(error, ssh.Silent)
+            note = "does not answer; the next `up` tries again" if silent else "the others go on without it"
+            self.log(f"{problem} ({note})", severity="warning")
+            return {**inputs, **before, "facts": before["facts"] or {}, "reachable": False, "problem": problem}
+        return {
+            **inputs,
+            "wireguard_public_key": public,
+            "ssh_host_key": answer.host_key or before["ssh_host_key"],
+            "facts": told,
+            "reachable": True,
+            "problem": None,
+        }
 
 
-def _ignored(path: str) -> bool:
-    # How a host is reached is no part of what it is; the newest way is kept in the inputs all the same.
-    return path.startswith(("connection.", "connection[")) or path == "connection"
+_UNBORN: Bag = {
+    "reachable": UNKNOWN,
+    "wireguard_public_key": UNKNOWN,
+    "ssh_host_key": UNKNOWN,
+    "facts": UNKNOWN,
+    "problem": UNKNOWN,
+}
 
 
-def _words(inputs: Bag) -> dict[str, str]:
-    return {"interface": shlex.quote(inputs["fabric_interface"])}
+def _expecting(inputs: Bag, outputs: Bag) -> ssh.Connection:
+    """The connection, held to the recorded host key, else to the one of the first contact."""
+    connection = ssh.Connection.of(reveal(inputs["connection"]))
+    if not connection.address:
+        raise ssh.Silent("it has no address yet")
+    return connection if connection.host_key else replace(connection, host_key=outputs.get("ssh_host_key"))
 
 
-def _own(outputs: Bag) -> Bag:
-    return {name: outputs.get(name) for name in SILENT}
+def _script(text: str, inputs: Bag, mark: str) -> str:
+    return text.replace("@IF@", str(inputs["fabric_interface"])).replace("@ID@", mark)
 
 
-def _told(answer: ssh.Answer) -> Bag:
-    lines = dict(line.split(" ", 1) for line in answer.out.splitlines() if " " in line)
-    facts = {name: lines[name] for name in ("os", "release", "arch", "init") if name in lines}
-    return {
-        "reachable": True,
-        "wireguard_public_key": lines.get("public"),
-        "ssh_host_key": answer.host_key,
-        "facts": facts,
-    }
-
-
-class Metal(Resource):
-    """A machine that no API of ours makes. What others stand on; deleting it touches nothing."""
-
-    token: ClassVar[str] = "hosts:index:Metal"
-
-    def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
-        """Another address of the same machine is an update."""
-        found = detailed(old_inputs, new_inputs)
-        return Diff(bool(found), found, replaces=["host"])
-
-    def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
-        """First contact: read the machine's ssh host key, or hold it to the given one."""
-        return Created(inputs["host"], self._met(inputs, preview=preview))
-
-    def update(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag, *, preview: bool) -> Bag:  # noqa: A002
-        """Meet it again."""
-        return self._met(new_inputs, preview=preview)
-
-    def delete(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
-        """Nothing: the machine is its owner's."""
-
-    def _met(self, inputs: Bag, *, preview: bool) -> Bag:
-        if not inputs.get("contact", True):
-            return inputs | {"reachable": False, "ssh_host_key": None}
-        if preview:
-            return inputs | {"reachable": UNKNOWN, "ssh_host_key": UNKNOWN}
-        key = first_key(inputs["address"], int(inputs.get("port") or 22))
-        given = inputs.get("host_key")
-        if key and given and " ".join(given.split()[:2]) != key:
-            raise changed_key(inputs["host"])
-        if key is None:
-            self.log(f"{inputs['host']} does not answer yet; the others go on", severity="warning")
-        return inputs | {"reachable": key is not None, "ssh_host_key": key}
-
-
-def first_key(address: Any, port: int) -> str | None:
-    """The ssh host key that a machine shows, without logging in."""
-    import subprocess
-
-    command = ["ssh-keyscan", "-T", str(ssh.CONNECT_SECONDS), "-p", str(port), "-t", "ed25519", str(address)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    for line in done.stdout.splitlines():
-        if not line.startswith("#") and len(line.split()) >= 3:
-            return " ".join(line.split()[1:3])
-    return None
+def _pairs(text: str) -> dict[str, Any]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)

@@ -39,6 +39,7 @@ class Metal(pulumi.CustomResource):
             "provider": provider,
             "contact": contact,
             "host_key": host_key,
+            "contact": contact,
             "reachable": None,
             "ssh_host_key": None,
         }

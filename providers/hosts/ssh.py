@@ -1,88 +1,168 @@
-"""One script on one host over ssh, as the first account that lets us in. The script goes in by stdin, never by argv."""
+"""One ssh command on one host, as a plain `ssh` process with nothing of the operator's own configuration.
+
+The private key is a path from the environment or the agent's; scripts go over standard input, so that nothing of them is
+in a list of arguments.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 CONNECT_SECONDS = 5
-SCRIPT_SECONDS = 120
-KEY_TYPES = "ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512,rsa-sha2-256"
+SCRIPT_SECONDS = 240
+_HOST_KEY_WRONG = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED")
+
+
+class Silent(Exception):
+    """Nobody answers there, or not yet."""
+
+
+class Refused(Exception):
+    """Somebody answers and does not let us in, or is not who was expected. The text is meant for people."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a host is reached."""
+
+    address: str
+    port: int = 22
+    users: tuple[str, ...] = ("deploy", "root")
+    host_key: str | None = None
+    become: bool = True
+
+    @classmethod
+    def of(cls, bag: Mapping[str, Any]) -> Connection:
+        return cls(
+            address=str(bag.get("address") or ""),
+            port=int(bag.get("port") or 22),
+            users=tuple(bag.get("users") or cls.users),
+            host_key=bag.get("host_key") or None,
+            become=bool(bag.get("become", True)),
+        )
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a host said. `reachable` is false when no account could be entered; `error` then says why."""
+    """What a script printed, and the host key that the machine showed."""
 
-    reachable: bool
-    ok: bool = False
-    out: str = ""
-    error: str = ""
-    host_key: str | None = None
+    text: str
+    host_key: str
+    user: str
 
 
-def run(connection: Mapping[str, Any], script: str) -> Answer:
-    """Run a shell script as root. Tries the connection's users in order; the host key must be the given one."""
-    address, port = connection.get("address"), int(connection.get("port") or 22)
-    if not address:
-        return Answer(False, error="no address is known for it")
-    refused = []
-    with tempfile.TemporaryDirectory(prefix="fleet-known-hosts-") as folder:
+def key_path() -> str | None:
+    """The operator's private key file, or None for the agent's keys."""
+    return os.environ.get("FLEET_SSH_KEY") or None
+
+
+def same_key(one: str | None, other: str | None) -> bool:
+    """Whether two host keys are the same, comments aside."""
+    return (one or "").split()[:2] == (other or "").split()[:2]
+
+
+def run(connection: Connection, script: str, *, deadline: float = 0.0) -> Answer:
+    """Run a script as root. A machine that is silent is tried again until `deadline` (monotonic)."""
+    while True:
+        try:
+            return _once(connection, script)
+        except Silent:
+            if time.monotonic() + 1.0 >= deadline:
+                raise
+            time.sleep(0.7)
+
+
+def _once(connection: Connection, script: str) -> Answer:
+    with tempfile.TemporaryDirectory(prefix="fleet-ssh-") as folder:
         known = Path(folder) / "known_hosts"
-        key = connection.get("host_key")
-        where = address if port == 22 else f"[{address}]:{port}"
-        known.write_text(f"{where} {' '.join(key.split()[:2])}\n" if key else "")
-        for user in connection.get("users") or ["root"]:
-            done = _ssh(address, port, user, known, script, pinned=bool(key))
-            if done is None:
-                return Answer(False, error=f"no answer within {SCRIPT_SECONDS} s")
-            if done.returncode != 255:
-                found = known.read_text().split()
-                host_key = " ".join(found[1:3]) if len(found) >= 3 else None
-                last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-                return Answer(True, done.returncode == 0, done.stdout, last[0], host_key)
-            text = done.stderr.strip()
-            if "Host key verification failed" in text or "IDENTIFICATION HAS CHANGED" in text:
-                raise HostKeyChangedError(address)
-            if "Permission denied" not in text:
-                return Answer(False, error=text.splitlines()[-1] if text else "the connection broke")
-            refused.append(user)
-    return Answer(False, error=f"login refused to {' and to '.join(refused)}")
+        refusals = []
+        for user in connection.users:
+            # Written anew for each user: a key taken at a refused login must be checked again all the same.
+            known.write_text(_known(connection))
+            done = _ssh(connection, user, known, script)
+            shown = _shown(known)
+            if done.returncode == 0:
+                return Answer(done.stdout, shown, user)
+            _judge(connection, done, user)
+            refusals.append(user)
+        raise Refused(f"login refused to {' and to '.join(refusals)}: is the operator's key on the machine?")
 
 
-class HostKeyChangedError(Exception):
-    """The machine at an address shows another ssh host key than the recorded one."""
-
-
-def _ssh(
-    address: str, port: int, user: str, known: Path, script: str, *, pinned: bool
-) -> subprocess.CompletedProcess[str] | None:
-    key = os.environ.get("FLEET_SSH_KEY")
+def _ssh(connection: Connection, user: str, known: Path, script: str) -> subprocess.CompletedProcess[str]:
+    root = "sh -s" if user == "root" or not connection.become else "sudo -n sh -s"
     options = {
         "BatchMode": "yes",
         "ConnectTimeout": str(CONNECT_SECONDS),
-        "StrictHostKeyChecking": "yes" if pinned else "accept-new",
-        "UserKnownHostsFile": str(known),
-        "GlobalKnownHostsFile": "/dev/null",
-        "HashKnownHosts": "no",
-        "CheckHostIP": "no",
-        "HostKeyAlgorithms": KEY_TYPES,
-        "UpdateHostKeys": "no",
         "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "3",
+        "StrictHostKeyChecking": "yes" if connection.host_key else "accept-new",
+        "UserKnownHostsFile": str(known),
+        "GlobalKnownHostsFile": "none",
+        "HashKnownHosts": "no",
+        "HostKeyAlgorithms": (connection.host_key or "ssh-ed25519").split()[0],
         "LogLevel": "ERROR",
+        "ControlMaster": "no",
+        "ControlPath": "none",
     }
-    command = ["ssh", "-F", "/dev/null", *(f"-o{k}={v}" for k, v in options.items()), "-p", str(port)]
-    if key:
-        command += ["-i", key, "-oIdentitiesOnly=yes"]
-    command += ["-l", user, address, "sh -s" if user == "root" else "sudo -n sh -s"]
+    arguments = ["ssh", "-T", "-F", "none", "-p", str(connection.port)]
+    for name, value in options.items():
+        arguments += ["-o", f"{name}={value}"]
+    if path := key_path():
+        arguments += ["-o", "IdentitiesOnly=yes", "-i", path]
+    arguments += ["-l", user, "--", connection.address, root]
     try:
         return subprocess.run(
-            command, input=script, capture_output=True, text=True, timeout=SCRIPT_SECONDS, check=False
+            arguments, input=script, capture_output=True, text=True, timeout=SCRIPT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return None
+        raise Silent(f"no end of the command after {SCRIPT_SECONDS} s") from None
+
+
+def _judge(connection: Connection, done: subprocess.CompletedProcess[str], user: str) -> None:
+    """Say what a failed command means; return only where another user may fare better."""
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    text = " / ".join(lines[-2:]) or f"exit code {done.returncode}"
+    if any(sign in done.stderr for sign in _HOST_KEY_WRONG) or "no matching host key type" in done.stderr:
+        raise Refused(
+            f"the ssh host key of {connection.address} is not the expected one: if the machine was rebuilt on purpose, "
+            "take its new key with `pulumi up --replace` of its identity (and `fleet record`, where the old key is "
+            "recorded); if not, somebody is in between"
+        )
+    if done.returncode != 255:
+        raise Refused(f"the command failed as {user}: {text}")
+    if "Permission denied" not in done.stderr and "Too many authentication failures" not in done.stderr:
+        raise Silent(text)
+
+
+def _known(connection: Connection) -> str:
+    if not connection.host_key:
+        return ""
+    plain = connection.port == 22
+    where = connection.address if plain else f"[{connection.address}]:{connection.port}"
+    return f"{where} {' '.join(connection.host_key.split()[:2])}\n"
+
+
+def _shown(known: Path) -> str:
+    lines = [line.split() for line in known.read_text().splitlines() if line.strip()]
+    return " ".join(lines[0][1:3]) if lines else ""
+
+
+def scan(address: str, port: int, *, deadline: float = 0.0) -> str:
+    """The ed25519 host key that a machine shows, without logging in."""
+    while True:
+        command = ["ssh-keyscan", "-T", str(CONNECT_SECONDS), "-t", "ed25519", "-p", str(port), address]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=4 * CONNECT_SECONDS, check=False)
+        for line in done.stdout.splitlines():
+            parts = line.split()
+            if len(parts) >= 3 and not line.startswith("#"):
+                return f"{parts[1]} {parts[2]}"
+        if time.monotonic() + 1.0 >= deadline:
+            raise Silent(f"{address} port {port} does not answer")
+        time.sleep(0.7)

@@ -17,7 +17,7 @@ NEEDED = (3, 11)
 NAMES = ("python3", "python3.13", "python3.12", "python3.11", "python3.14")
 # Thousands of modules each, of which a stack imports a handful: compiled when imported, not in advance.
 LAZY = ("pulumi_aws", "pulumi_gcp")
-SECONDS = 150.0
+SECONDS = 90.0
 
 
 def python() -> tuple[str, str]:

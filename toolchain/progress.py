@@ -30,15 +30,20 @@ class Estimate:
         self.tail = tail
         self.done = 0
         self.total = 0
+        self.counted_at: float | None = None
 
     def left(self, gone: float) -> float:
         """Seconds left after `gone` seconds; never less than what must still follow the counted part."""
         if not self.total:
             return max(self.known - gone, 1.0)
         rest = self.total - self.done
+        if rest <= 0:
+            # What follows the counted part is known by its usual time alone.
+            self.counted_at = gone if self.counted_at is None else self.counted_at
+            return max(self.tail - (gone - self.counted_at), 1.0)
         if self.done < 0.05 * self.total:
             return self.known * rest / self.total + self.tail
-        return gone * rest / self.done + (self.tail if rest else max(self.tail - 1, 1.0))
+        return gone * rest / self.done + self.tail
 
 
 class Progress:

@@ -68,9 +68,14 @@ def test_the_cache_moves_with_its_variables(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_is_not_complete_does_not_appear_and_remains_are_removed(tmp_path: Path) -> None:
     final = tmp_path / "tool"
     (tmp_path / "tool.tmp-999999").mkdir()
-    with pytest.raises(OSError, match="killed"), places.in_one_piece(final) as draft:
-        (draft / "half").write_text("x")
-        raise OSError("killed")
+
+    def killed() -> None:
+        with places.in_one_piece(final) as draft:
+            (draft / "half").write_text("x")
+            raise OSError("killed")
+
+    with pytest.raises(OSError, match="killed"):
+        killed()
     assert list(tmp_path.iterdir()) == []
     with places.in_one_piece(final) as draft:
         (draft / "whole").write_text("x")
@@ -79,8 +84,10 @@ def test_what_is_not_complete_does_not_appear_and_remains_are_removed(tmp_path: 
 
 def test_two_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
     text = (
-        f"import sys, time; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path; from toolchain.places import locked\n"
-        f"with locked('x', Path({str(tmp_path)!r})):\n  print(time.time(), flush=True); time.sleep(0.5); print(time.time())\n"
+        f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from pathlib import Path; from toolchain.places import locked\n"
+        f"with locked('x', Path({str(tmp_path)!r})):\n"
+        "  print(time.time(), flush=True); time.sleep(0.5); print(time.time())\n"
     )
     runs = [subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     times = sorted([float(word) for word in run.communicate()[0].split()] for run in runs)
@@ -143,6 +150,8 @@ def test_time_left_is_the_known_time_first_and_the_measured_speed_then() -> None
     assert estimate.left(1.0) == 400.0
     estimate.done = 50
     assert estimate.left(100.0) == 100.0
+    estimate.done, estimate.tail = 100, 30.0
+    assert [estimate.left(gone) for gone in (200.0, 210.0, 300.0)] == [30.0, 20.0, 1.0]
     assert spell(125.2) == "2:05"
 
 
@@ -168,6 +177,7 @@ def test_a_vendors_file_with_a_wrong_checksum_is_not_used(tmp_path: Path, monkey
         headers = {"Content-Length": "3"}
 
     def answer(url: str, timeout: float) -> Answer:
+        assert timeout <= 3
         name = "pulumi-v3.259.0-linux-x64.tar.gz"
         return Answer(f"{hashlib.sha256(b'other').hexdigest()}  {name}\n".encode() if "checksums" in url else b"bad")
 
@@ -185,9 +195,14 @@ def test_package_scripts_may_start_nothing_and_the_machines_policy_comes_back(tm
     assert not policy.exists()
     policy.write_text("#!/bin/sh\nexit 0\n")
     policy.chmod(0o750)
-    with pytest.raises(OSError, match="x"), debian.quiet_services(policy):
-        assert subprocess.run([str(policy)]).returncode == 101
-        raise OSError("x")
+
+    def failing() -> None:
+        with debian.quiet_services(policy):
+            assert subprocess.run([str(policy)]).returncode == 101
+            raise OSError("apt failed")
+
+    with pytest.raises(OSError, match="apt failed"):
+        failing()
     assert policy.read_text() == "#!/bin/sh\nexit 0\n"
     assert stat.S_IMODE(policy.stat().st_mode) == 0o750
 

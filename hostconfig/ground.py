@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import PyinfraError
@@ -90,7 +91,11 @@ def configure(desired: Desired | Mapping[str, Any], *, acknowledged: Collection[
         raise GroundError(f"{host.name}: {conflict_text(assessment)}")
     configured = Configured(assessment)
     for change in assessment.changes:
+        # pyinfra knows an operation by its place in the code: without this, the first change of one host and the
+        # first change of another would be shown as one.
+        host.loop_position = [crc32(str(change).encode())]
         configured.operations.append((change, _operate(change, observed.platform)))
+    host.loop_position = []
     return configured
 
 

@@ -105,7 +105,7 @@ say passwd; cat /etc/passwd
 say group; cat /etc/group
 say sysctl
 for key in {keys} $(sed -n '/^ "sysctl"/,/^ }}/s/^  "\\([^"]*\\)": {{$/\\1/p' {manifests.PATH} 2>/dev/null); do
-  path=/proc/sys/$(echo "$key" | tr . /); if [ -r "$path" ]; then read -r value < "$path"; echo "$key $value"; fi
+  path=/proc/sys/$(echo "$key" | tr . /); if [ -r "$path" ]; then echo "$key $(cat "$path")"; fi
 done
 say services
 if [ $init = systemd ]; then

@@ -21,7 +21,7 @@ class Volume(Kind):
 
     def made(self, inputs: Bag, serial: int, region: str) -> tuple[str, Bag, dict[str, Any]]:
         number = fake_uuid("volume", serial)
-        filesystem = inputs.get("initialFilesystemType", "")
+        filesystem = inputs.get("filesystemType") or inputs.get("initialFilesystemType", "")
         outputs = {
             "volumeUrn": f"do:volume:{number}",
             "dropletIds": [],
@@ -78,7 +78,11 @@ class Project(Kind):
     def made(self, inputs: Bag, serial: int, region: str) -> tuple[str, Bag, dict[str, Any]]:
         now = born()
         owner = {"ownerId": 258992, "ownerUuid": fake_uuid("owner"), "createdAt": now, "updatedAt": now}
-        return fake_uuid("project", serial), {"resources": [], "isDefault": False, **owner}, {}
+        return (
+            fake_uuid("project", serial),
+            {"resources": inputs.get("resources", []), "isDefault": inputs.get("isDefault", False), **owner},
+            {},
+        )
 
     def changed(self, record: Record, before: Record) -> None:
         record.outputs["updatedAt"] = born()

@@ -36,8 +36,8 @@ port = text.partition('"port":')[2].strip(" }}\\n")
 if not port.isdigit():
     sys.exit("rehearsal stand-in for {package}: " + text)
 print(port, flush=True)
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *_: os._exit(0))
 # The daemon ends this instance when the connection closes; the connection closes when the engine ends us.
 parent = os.getppid()
 cloud.settimeout(1.0)

@@ -230,7 +230,9 @@ class Kind(Resource):
 
 
 def _as_set(bag: Bag, key: str) -> list[str]:
-    value = reveal(bag.get(key)) or []
+    value = reveal(bag.get(key))
+    if not isinstance(value, list):
+        return [repr(value)]
     return sorted(json.dumps(item, sort_keys=True, default=repr) for item in value)
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rehearsal.testhosts import packages, settings, sources
-from rehearsal.testhosts.commands import tool
+from rehearsal.testhosts.commands import contained, tool
 from rehearsal.testhosts.settings import RehearsalError
 
 Progress = Callable[[str], None]
@@ -144,13 +144,15 @@ def sweep() -> None:
 def build(target: Path) -> None:
     """Bootstrap into a folder beside the target, complete it, and only then give it its name."""
     draft = target.with_name(f"{target.name}.tmp-{os.getpid()}")
-    argv = [tool("mmdebstrap"), "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(PACKAGES)}"]
+    argv = ["mmdebstrap", "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(PACKAGES)}"]
     argv += [f"--dpkgopt={option}" for option in DPKG_OPTIONS]
     argv += [f"--aptopt={option}" for option in (*sources.passed_on(), 'APT::Install-Recommends "false"')]
     # No suite: the sources, with their releases, come by standard input.
     argv += ["", str(draft), "-"]
     listed = "\n".join(source.line() for source in sources.read()) + "\n"
-    done = subprocess.run(argv, input=listed, text=True, capture_output=True, check=False, env=clean_environment())
+    done = subprocess.run(
+        contained(argv), input=listed, text=True, capture_output=True, check=False, env=clean_environment()
+    )
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
         raise RehearsalError(

@@ -19,6 +19,7 @@ TOOLS = {
     "ip": "iproute2",
     "unshare": "util-linux",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "mmdebstrap": "mmdebstrap",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
@@ -45,6 +46,12 @@ def execute(argv: Sequence[str], *, stdin: str | None = None, accept: Sequence[i
         said = (done.stderr.strip() or done.stdout.strip() or "nothing said")[-2000:]
         raise RehearsalError(f"`{' '.join(argv)}` failed with {done.returncode}: {said}")
     return done.stdout
+
+
+def contained(argv: Sequence[str]) -> list[str]:
+    """The same command in namespaces that end with the caller, even by kill -9: no child goes on, no mount is left."""
+    holder = [tool("setpriv"), "--pdeathsig", "KILL", tool("unshare"), "-m", "-p", "--fork"]
+    return [*holder, "--kill-child=SIGKILL", "--mount-proc", "--", tool(argv[0]), *argv[1:]]
 
 
 def batch(lines: Sequence[str], *, netns: str | None = None) -> None:

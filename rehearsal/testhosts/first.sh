@@ -31,6 +31,5 @@ rm -rf "$seed"
 hostname "$(cat /etc/hostname)"
 # As a real boot does; keys of the shared kernel are read-only here, so their refusal is no failure.
 if [ -n "$(ls /etc/sysctl.d 2>/dev/null)" ]; then sysctl -q -e --system >/dev/null 2>&1 || true; fi
-rm -rf /etc/sv/*/supervise /etc/sv/*/log/supervise
 export HOME=/root
 exec runsvdir -P /etc/service

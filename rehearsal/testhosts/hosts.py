@@ -104,14 +104,17 @@ def start(spec: Spec, *, wait: bool = True) -> None:
             if not network.exists(settings.internet()):
                 network.up()
             launch(spec)
-    if wait:
+    # Once it has answered, a silent sshd is that host's own affair (a firewall, a fault), not a start to wait for.
+    if wait and not (folder(spec.name) / "ready").exists():
         await_ssh(spec)
+        (folder(spec.name) / "ready").touch()
 
 
 def launch(spec: Spec) -> None:
     """Bring a host up from whatever is there of it; with its lock held."""
     root_fs, place = lower(spec.name), settings.folder("hosts", spec.name)
     end_remains(spec.name)
+    (place / "ready").unlink(missing_ok=True)
     for part in ("upper", "root", "seed/users"):
         (place / part).mkdir(parents=True, exist_ok=True)
     # The kernel's own scratch space of the overlay; what a crash left in it is of no use.
@@ -232,10 +235,8 @@ def stop(name: str, wipe: bool = False) -> None:
 
 def kill(name: str) -> None:
     """The fault: process 1 dies at once, and with it everything; what was written stays."""
-    init = init_of(name)
-    if init:
-        processes.send(init, signal.SIGKILL)
-    end_remains(name)
+    with network.lock(f"host-{name}"):
+        end_remains(name)
 
 
 def link(name: str, up: bool) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.testhosts import settings, sources
-from rehearsal.testhosts.commands import inside, netns_path, tool
+from rehearsal.testhosts.commands import contained, inside, netns_path, tool
 from rehearsal.testhosts.settings import RehearsalError
 
 OFFERED = (
@@ -71,12 +71,10 @@ def build(base: Path, target: Path) -> None:
         "APT::Install-Recommends=false",
         "APT::Sandbox::User=root",
         "Debug::NoLocking=true",
-        # The machine may throw downloads away once "installed"; here they are all that is wanted.
-        "DPkg::Post-Invoke::=true",
     ]
     flags = [part for option in options for part in ("-o", option)]
     for command in (["update"], ["install", "--yes", "--download-only", *OFFERED]):
-        done = subprocess.run([tool("apt-get"), *flags, *command], text=True, capture_output=True, check=False)
+        done = subprocess.run(contained(["apt-get", *flags, *command]), text=True, capture_output=True, check=False)
         if done.returncode != 0:
             shutil.rmtree(draft, ignore_errors=True)
             raise RehearsalError(

@@ -16,12 +16,13 @@ class RehearsalError(RuntimeError):
 def cache() -> Path:
     """What can be built again, shared by all checkouts."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(os.environ.get("FLEET_CACHE") or Path(home) / "void-fleet")
+    return Path(os.environ.get("FLEET_CACHE") or Path(home) / "void-fleet").absolute()
 
 
 def run() -> Path:
     """What one rehearsal keeps while it runs."""
-    return Path(os.environ.get("FLEET_RUN") or "/var/tmp/void-fleet-rehearsal")
+    # Absolute, since what is started for it runs elsewhere.
+    return Path(os.environ.get("FLEET_RUN") or "/var/tmp/void-fleet-rehearsal").absolute()
 
 
 def folder(*parts: str) -> Path:

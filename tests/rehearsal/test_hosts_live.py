@@ -257,6 +257,17 @@ def test_starting_what_runs_changes_nothing(key: Path) -> None:
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.usefixtures("pair")
+def test_a_host_whose_sshd_went_silent_still_counts_as_started(key: Path) -> None:
+    ssh(key, "root@10.78.1.1", "sv force-stop /etc/service/sshd || true", check=False)
+    assert hosts.banner("10.78.1.1", 0.5) == ""
+    started = time.monotonic()
+    hosts.start(spec(*ALPHA, key))
+    assert time.monotonic() - started < 1
+    hosts.reboot("alpha")
+    assert hosts.banner("10.78.1.1", 1.0).startswith("SSH-")
+
+
 CRASH = """
 import os, sys, threading
 from rehearsal.testhosts import dns, hosts, network

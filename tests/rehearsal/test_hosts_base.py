@@ -1,0 +1,61 @@
+"""The base is built whole or not at all, whatever interrupts it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rehearsal.testhosts import base, packages
+
+pytestmark = [
+    pytest.mark.rehearsal,
+    pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root on Linux"),
+]
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def mentioning(text: str) -> list[str]:
+    """Command lines of living processes that name this text."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in words:
+            found.append(words)
+    return found
+
+
+def test_a_killed_build_leaves_nothing_that_goes_on_and_the_next_one_completes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_CACHE", str(tmp_path / "cache"))
+    build = [sys.executable, "-c", "from rehearsal.testhosts import base; base.ensure()"]
+    for seconds in (2.0, 9.0):
+        child = subprocess.Popen(build, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        assert mentioning(str(tmp_path)), "a build in progress must show, else its absence proves nothing"
+        child.kill()
+        child.wait()
+        time.sleep(0.3)
+        assert mentioning(str(tmp_path)) == []
+        assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+        assert not base.path().exists()
+    said: list[str] = []
+    root = base.ensure(said.append)
+    assert any("s left" in line for line in said)
+    assert (root / "usr/sbin/policy-rc.d").stat().st_mode & 0o777 == 0o755
+    assert not (root / "usr/bin/python3").exists()
+    assert not list(root.glob("etc/ssh/ssh_host_*"))
+    assert [line for line in (root / "etc/apt/sources.list").read_text().splitlines() if "10." not in line] == []
+    assert (packages.path(base.recipe()) / "Packages.gz").exists()
+    assert sorted(entry.name for entry in (tmp_path / "cache").iterdir() if "tmp" in entry.name) == []
+    again = time.monotonic()
+    assert base.ensure(said.append) == root
+    assert time.monotonic() - again < 1
+    shutil.rmtree(tmp_path / "cache")

@@ -1,0 +1,184 @@
+"""A joining host interrupts no flow over the fabric; a private key is nowhere but on its host."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from rehearsal import driver, engine
+from rehearsal.testhosts import settings
+from tests.rehearsal.support import SEVENTH, SIX, Rehearsed, copied, grounds
+from toolchain.places import ROOT
+
+pytestmark = pytest.mark.rehearsal
+FLOW = Path(__file__).with_name("flow.py")
+SENDER, HEARER = "a-fra-de", "a-pdx-us"
+PORT, RATE = 7777, 200
+INTERFACE = "fabric0"
+KEY_FILE = f"/etc/wireguard/{INTERFACE}.key"
+CONTROL = "rehearsal-control-string-5c1f"
+
+
+class Flow:
+    """What a flow lost: known when it has ended."""
+
+    sent = 0
+    missing: list[int]
+
+
+@contextmanager
+def flowing(rehearsed: Rehearsed) -> Iterator[Flow]:
+    """Numbered UDP between two hosts over the fabric for as long as the block lasts."""
+    address = driver.outputs(rehearsed.at)[HEARER]["fabric"]
+    run = [sys.executable, str(FLOW)]
+    hearer = subprocess.Popen(
+        engine.inside_network([*run, "hear", str(PORT)], settings.netns_of(HEARER)), stdout=subprocess.PIPE, text=True
+    )
+    assert hearer.stdout is not None
+    assert hearer.stdout.readline().strip() == "ready"
+    sender = subprocess.Popen(
+        engine.inside_network([*run, "send", address, str(PORT), str(RATE)], settings.netns_of(SENDER)),
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    flow = Flow()
+    try:
+        time.sleep(1)
+        yield flow
+        time.sleep(1)
+    finally:
+        sender.terminate()
+        flow.sent = json.loads(sender.communicate(timeout=10)[0])
+        time.sleep(0.5)
+        hearer.terminate()
+        heard = set(json.loads(hearer.communicate(timeout=10)[0]))
+        flow.missing = sorted(set(range(flow.sent)) - heard)
+
+
+def test_a1_08_a_seventh_host_interrupts_no_flow(rehearsed: Rehearsed) -> None:
+    with copied(rehearsed, "seventh") as data:
+        data.seventh()
+        plan = rehearsed.preview(data.config)
+        assert grounds(plan.changes) == {*SIX, SEVENTH}
+        for host in SIX:
+            paths = plan.paths(f"ground-{host}")
+            assert paths, plan.text[-3000:]
+            assert all(SEVENTH in path and "desired.fabric.joining" in path for path in paths), paths
+        others = {name: op for name, op in plan.changes.items() if SEVENTH not in name and not grounds({name: op})}
+        assert others == {}, "resources of others would change"
+        assert {op for name, op in plan.changes.items() if SEVENTH in name} == {"create"}
+        with flowing(rehearsed) as flow:
+            outcome = rehearsed.up(data.config)
+        assert outcome.code == 0, outcome.failures
+        print(f"sent {flow.sent}, missing {len(flow.missing)}")
+        assert flow.sent > RATE * 2
+        assert flow.missing == []
+        ping = "sudo ping -c 4 -i 0.3 -W 2 " + driver.outputs(rehearsed.at)[SEVENTH]["fabric"]
+        assert " 0% packet loss" in rehearsed.ssh(SENDER, ping) or "received" in rehearsed.ssh(SENDER, ping)
+
+
+def test_a1_08_an_interface_restart_does_lose_some(rehearsed: Rehearsed) -> None:
+    """The control: the same flow shows what an interruption looks like."""
+    with flowing(rehearsed) as flow:
+        rehearsed.ssh(HEARER, f"sudo sh -c 'ip link set {INTERFACE} down; sleep 0.5; ip link set {INTERFACE} up'")
+        time.sleep(2)
+    print(f"sent {flow.sent}, missing {len(flow.missing)}")
+    assert flow.missing
+    assert len(flow.missing) < flow.sent, "nothing arrived at all"
+
+
+class Watch(threading.Thread):
+    """Keeps every command line that is seen on this machine, test hosts included."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[bytes] = set()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(0.02):
+            for entry in os.scandir("/proc"):
+                if entry.name.isdigit():
+                    with suppress(OSError):
+                        self.seen.add(Path(entry.path, "cmdline").read_bytes())
+
+
+def spellings(key: str) -> list[bytes]:
+    """A key as it might be written: base64, url-safe, hex in both cases, raw."""
+    raw = base64.b64decode(key)
+    return [key.encode(), base64.urlsafe_b64encode(raw), raw.hex().encode(), raw.hex().upper().encode(), raw]
+
+
+def files_to_search(run: Path, since: float) -> Iterator[Path]:
+    """State, logs and everything else of the rehearsal, the hosts' own disks, the checkout's cache, temp files."""
+    own = Path("/proc/self").resolve()
+    for top in (run, ROOT / ".fleet", Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/dev/shm")):
+        for folder, inner, names in os.walk(top):
+            inner[:] = [n for n in inner if n not in ("proc", "sys", "dev", "work", "merged")]
+            for name in names:
+                path = Path(folder, name)
+                with suppress(OSError):
+                    stat = path.lstat()
+                    below = run in path.parents
+                    if path.is_symlink() or not path.is_file() or stat.st_size > 64 << 20:
+                        continue
+                    if (below or stat.st_mtime >= since) and own not in path.parents:
+                        yield path
+
+
+def test_a1_09_private_keys_stay_on_their_hosts(rehearsed: Rehearsed) -> None:
+    since = time.time()
+    watch = Watch()
+    watch.start()
+    control_file = rehearsed.at.run / "logs" / "control.log"
+    control_file.write_text(f"a line with {CONTROL} in it\n")
+    with subprocess.Popen(["sh", "-c", "sleep 2; exit 0", CONTROL]) as control:
+        with copied(rehearsed, "keys") as data:
+            # A new host makes a new key, and every other one hears of it.
+            data.seventh()
+            outcome = rehearsed.up(data.config)
+            assert outcome.code == 0, outcome.failures
+            outputs = driver.outputs(rehearsed.at)
+            keys = {host: rehearsed.ssh(host, f"sudo cat {KEY_FILE}").strip() for host in (*SIX, SEVENTH)}
+            shown = rehearsed.shown(refresh=True)
+            exported = engine.pulumi(rehearsed.at.env, "stack", "export", "--show-secrets", "--stack", engine.STACK)
+            texts = {
+                "event log": outcome.log,
+                "preview": shown,
+                "outputs": json.dumps(outputs),
+                "state with secrets": exported.stdout,
+            }
+            files = {path: path.read_bytes() for path in files_to_search(rehearsed.at.run, since) if path.exists()}
+        control.wait()
+    watch.ended.set()
+    watch.join()
+    control_file.unlink()
+
+    assert len(set(keys.values())) == len(SIX) + 1
+    wanted = {host: spellings(key) for host, key in keys.items()}
+    allowed = {path for path in files if str(path).endswith(KEY_FILE)}
+    assert allowed, "the search does not even see the key files themselves"
+    hits = []
+    for host, forms in wanted.items():
+        for form in forms:
+            hits += [f"{host} in argv" for line in watch.seen if form in line]
+            hits += [f"{host} in {where}" for where, text in texts.items() if form in text.encode()]
+            hits += [f"{host} in {path}" for path, content in files.items() if path not in allowed and form in content]
+    assert hits == []
+    # The controls: the same search does find what is there.
+    assert [line for line in watch.seen if CONTROL.encode() in line], "argv is not searched"
+    assert [path for path, content in files.items() if CONTROL.encode() in content] == [control_file]
+    public = str(outputs[SIX[0]]["wireguard_key"])
+    assert public in texts["state with secrets"]
+    assert public in texts["event log"] or public in texts["outputs"]
+    assert [path for path in allowed if wanted[SIX[0]][0] in files[path]]

@@ -59,7 +59,7 @@ def draw(fleet: Fleet) -> str:
     head = [
         _text(LEFT, 26, fleet.fleet, "title"),
         _text(LEFT, 46, said, "soft"),
-        _text(LEFT, 64, f"fabric {fabric.interface}, {fabric.subnet}: {peers} peers, each with each", "soft"),
+        _text(LEFT, 64, f"fabric {fabric.interface} {fabric.subnet}, {peers} peers, full mesh", "soft"),
     ]
     bus = [f'<path class="bus" d="M{LEFT - 4} 60 H{BUS} V{last}"/>'] if first else []
     height = y + 10

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import os
 import runpy
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,14 +49,13 @@ class Asked:
 
 @dataclass
 class Ledger(Mocks):
-    """Everything a program asked for. `unknown` leaves out what only a real cloud would compute, as a first preview does."""
+    """Everything a program asked for. With `unknown`, what only a cloud computes is left out, as in a first preview."""
 
     unknown: bool = False
     asked: list[Asked] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     hooks: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     exports: dict[str, Any] = field(default_factory=dict)
-    _numbers: dict[str, int] = field(default_factory=dict)
 
     def of(self, kind: str) -> dict[str, Asked]:
         """The resources of one type, or of all types that begin with a word that ends in a colon, by name."""
@@ -73,19 +73,29 @@ class Ledger(Mocks):
         raise AssertionError(f"the program looked something up that a plan could have decided: {args.token}")
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        number = self._numbers[args.typ] = self._numbers.get(args.typ, 0) + 1
+        number = number_of(args.name)
         state = copy.deepcopy(dict(args.inputs))
         if not self.unknown:
-            state |= _computed(args.typ, args.name, number, args.inputs)
-        return ("" if self.unknown else str(1000 + number)), state
+            state |= _computed(args.typ, number, args.inputs)
+        return ("" if self.unknown else str(number)), state
 
 
-def _computed(kind: str, name: str, number: int, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def number_of(name: str) -> int:
+    """A resource's number at its provider. From its name, for the order of requests is nobody's to say."""
+    return 1 + zlib.crc32(name.encode()) % 9999
+
+
+def address(cloud: str, number: int) -> str:
+    """The made-up IPv4 address of a machine's number."""
+    return f"10.{cloud}.{number // 250}.{number % 250}"
+
+
+def _computed(kind: str, number: int, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """What a cloud or a host adds to what it was asked for."""
     match kind:
         case "digitalocean:index/droplet:Droplet":
             v6 = f"fd77::1:{number}" if inputs.get("ipv6") else ""
-            return {"ipv4Address": f"10.77.1.{number}", "ipv6Address": v6, "dropletUrn": f"do:droplet:{1000 + number}"}
+            return {"ipv4Address": address("1", number), "ipv6Address": v6, "dropletUrn": f"do:droplet:{number}"}
         case "digitalocean:index/domain:Domain":
             return {"domainUrn": f"do:domain:{inputs['name']}"}
         case "digitalocean:index/spacesBucket:SpacesBucket":
@@ -97,9 +107,9 @@ def _computed(kind: str, name: str, number: int, inputs: Mapping[str, Any]) -> d
         case "aws:ec2/instance:Instance":
             return {"ipv6Addresses": [f"fd77::2:{number}"]}
         case "aws:ec2/eip:Eip":
-            return {"publicIp": f"10.77.2.{number}"}
+            return {"publicIp": address("2", number)}
         case "gcp:compute/address:Address":
-            return {"address": f"10.77.3.{number}"}
+            return {"address": address("3", number)}
         case "gcp:compute/instance:Instance":
             outside = [{"externalIpv6": f"fd77::3:{number}", "networkTier": "PREMIUM"}]
             return {"networkInterfaces": [{"ipv6AccessConfigs": outside}]}
@@ -111,6 +121,13 @@ def _computed(kind: str, name: str, number: int, inputs: Mapping[str, Any]) -> d
                 "facts": {},
             }
     return {}
+
+
+def _unwrapped(value: Any) -> Any:
+    """Plain data: a secret's own value in its place."""
+    if isinstance(value, dict):
+        return _unwrapped(value["value"]) if SECRET in value else {key: _unwrapped(v) for key, v in value.items()}
+    return [_unwrapped(inner) for inner in value] if isinstance(value, list) else value
 
 
 class _Monitor(MockMonitor):
@@ -126,7 +143,7 @@ class _Monitor(MockMonitor):
                 Asked(
                     type=request.type,
                     name=request.name,
-                    inputs=pulumi.runtime.rpc.deserialize_properties(request.object),
+                    inputs=_unwrapped(pulumi.runtime.rpc.deserialize_properties(request.object)),
                     custom=request.custom,
                     parent=request.parent.rpartition("::")[2],
                     protect=request.protect,
@@ -136,7 +153,7 @@ class _Monitor(MockMonitor):
                     wire=json_format.MessageToDict(request.object),
                 )
             )
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
 class _Callbacks:
@@ -163,13 +180,13 @@ def run_program(
     """
     ledger = Ledger(unknown=preview)
     pulumi.runtime.set_mocks(ledger, project="fleet", stack=stack, preview=preview, monitor=_Monitor(ledger))
-    settings.SETTINGS.callbacks = _Callbacks(ledger)  # type: ignore[assignment]
+    settings.SETTINGS.callbacks = _Callbacks(ledger)
     everything = {**(config or {}), **(secrets or {})}
     pulumi.runtime.set_all_config(
         {f"fleet:{k}": v for k, v in everything.items()}, [f"fleet:{k}" for k in secrets or {}]
     )
 
-    @pulumi.runtime.test
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def program() -> pulumi.Output[None]:
         build()
         root: Any = settings.get_root_resource()

@@ -24,13 +24,13 @@ def program_with(changes: Changes, stack: str = "local", preview: bool = False) 
         return run_stack(stack, Path(place) / "run", data=data, preview=preview)
 
 
+# Without a role: a role may stand in a scope, which other hosts' firewalls then name it in.
 SEVENTH = {
     "machines/b-bru-be": {
         "purpose": "a seventh host",
         "region": "bru",
         "source": {"kind": "metal", "provider": "a donor", "hardware": "one rack unit"},
         "os": "debian",
-        "roles": ["worker"],
         "public": {"ipv4": "10.77.9.2"},
         "fabric": {"address": "10.99.0.32"},
     }

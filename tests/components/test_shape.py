@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,18 @@ def test_a1_08_a_seventh_host_is_one_new_peer_on_six_hosts_and_nothing_else() ->
     }
 
 
+def test_a_seventh_host_with_a_role_is_also_let_in_where_a_scope_names_the_role() -> None:
+    seven = program_with({**SEVENTH, "machines/b-bru-be/roles": ["worker"]})
+    for name, state in program("local").of("hosts:index:State").items():
+        new = {
+            path for path, _ in set(map(repr_leaf, leaves(seven[name].wire))) - set(map(repr_leaf, leaves(state.wire)))
+        }
+        scopes = {path[:4] for path in new if path[1:2] == ("firewall",)}
+        mirror = "mirror" in facts("local")["machines"][state.inputs["host"]]["roles"]
+        assert scopes == ({("desired", "firewall", "scopes", "sync")} if mirror else set())
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 RUN = """
 import sys
 from pathlib import Path
@@ -63,7 +76,9 @@ print(*sorted({{m for m in sys.modules if m in ("pulumi_digitalocean", "pulumi_a
 
 def _imported(stack: str, data: Path, place: Path) -> list[str]:
     code = RUN.format(stack=stack, place=str(place), data=str(data))
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
     return done.stdout.split()
 
 

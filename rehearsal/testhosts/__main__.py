@@ -55,6 +55,7 @@ def start(given: argparse.Namespace) -> None:
 def main(words: list[str]) -> int:
     """Carry out one verb."""
     given = parser().parse_args(words)
+    settings.require_root()
     match given.verb:
         case "base":
             base.ensure()

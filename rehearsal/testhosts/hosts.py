@@ -42,8 +42,8 @@ class Spec:
 
     def __post_init__(self) -> None:
         """Refuse by name what would only fail half-way."""
-        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.name) or self.name == "net":
-            raise RehearsalError(f"host name {self.name!r}: must be a DNS label of a-z, 0-9 and dashes, and not `net`")
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.name) or self.name in ("net", "outside"):
+            raise RehearsalError(f"host name {self.name!r}: must be a DNS label (a-z, 0-9, -), not net or outside")
 
 
 @dataclass(frozen=True)

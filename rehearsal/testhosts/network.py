@@ -4,6 +4,7 @@ Outside, the same addresses are blackholed, so that a client started in the wron
 """
 
 import fcntl
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from rehearsal.testhosts import commands, settings
 from rehearsal.testhosts.commands import batch, execute, netns_path, same_netns
+from rehearsal.testhosts.settings import RehearsalError
 
 T = TypeVar("T")
 
@@ -51,7 +53,19 @@ def delete_namespace(namespace: str) -> None:
 def outside() -> Path:
     """The machine's own network, also when the caller runs in the rehearsal's."""
     mine = Path("/proc/self/ns/net")
-    return Path("/proc/1/ns/net") if same_netns(mine, netns_path(settings.internet())) else mine
+    if not same_netns(mine, netns_path(settings.internet())):
+        return mine
+    if not exists(settings.doorway()):
+        raise RehearsalError(f"this runs inside {settings.internet()}, which has no way out; run it in a plain shell")
+    return netns_path(settings.doorway())
+
+
+def name_outside() -> None:
+    """Give the machine's own network a name; process 1's would do, but may be out of reach even for root."""
+    here, door = outside(), settings.doorway()
+    if not same_netns(here, netns_path(door)):
+        delete_namespace(door)
+        execute(["ip", "netns", "attach", door, str(os.getpid())])
 
 
 def outer_ip(*words: str, accept: tuple[int, ...] = (0,)) -> str:
@@ -73,6 +87,7 @@ def up() -> None:
     """Bring the internet up; does only what is missing."""
     settings.require_root()
     with lock("network"):
+        name_outside()
         # First of all: from here on nothing meant for a test host can leave by the default route.
         for family, net in blackholes():
             if not holds_blackhole(family, net):
@@ -106,12 +121,13 @@ def clear() -> None:
     outer = outside()
     # Every child namespace first; deleting one deletes its cables.
     for namespace in namespaces():
-        if namespace != settings.internet():
+        if namespace not in (settings.internet(), settings.doorway()):
             delete_namespace(namespace)
     for family, net in blackholes():
         if holds_blackhole(family, net):
             execute(["nsenter", f"--net={outer}", commands.tool("ip"), family, "route", "del", "blackhole", net])
     delete_namespace(settings.internet())
+    delete_namespace(settings.doorway())
 
 
 def namespaces() -> list[str]:

@@ -91,6 +91,11 @@ def internet() -> str:
     return f"{prefix()}-net"
 
 
+def doorway() -> str:
+    """A name for the machine's own network, so that whoever runs inside the internet can still reach its routes."""
+    return f"{prefix()}-outside"
+
+
 def netns_of(host: str) -> str:
     """The namespace of one host."""
     return f"{prefix()}-{host}"

@@ -293,6 +293,18 @@ def test_after_a_crash_at_any_moment_a_cleaning_leaves_nothing(seconds: str) -> 
     clean.all()
 
 
+def test_who_runs_inside_the_internet_can_start_and_clean_too() -> None:
+    network.up()
+    work = (
+        "from rehearsal.testhosts import clean, hosts, network; network.up();"
+        "hosts.start(hosts.Spec('delta', '10.78.1.4', 'fd78::1:4', {'root': []}));"
+        "print(*hosts.running()); clean.all()"
+    )
+    enter = ["nsenter", f"--net={commands.netns_path(settings.internet())}", "--", sys.executable, "-c", work]
+    assert subprocess.run(enter, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout == "delta\n"
+    assert not clean.traces()
+
+
 def test_an_interrupted_start_goes_on(key: Path) -> None:
     for seconds in ("0.02", "0.1", "0.2"):
         subprocess.run([sys.executable, "-c", CRASH, seconds], cwd=REPOSITORY, check=False, capture_output=True)

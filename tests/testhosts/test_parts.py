@@ -99,7 +99,7 @@ def test_control_groups_of_both_kinds(tmp_path: Path) -> None:
     assert cgroups.own("0::/b\n", one) == [one / "b"]
 
 
-@pytest.mark.parametrize("name", ["net", "A", "a_b", "-a", "a/b", "", "x" * 64])
+@pytest.mark.parametrize("name", ["net", "outside", "A", "a_b", "-a", "a/b", "", "x" * 64])
 def test_a_name_that_could_harm_is_refused(name: str) -> None:
     with pytest.raises(RehearsalError, match="host name"):
         hosts.Spec(name, "10.77.1.1")

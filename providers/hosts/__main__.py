@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import ClassVar
 
 from providers.base.servicer import Provider
@@ -24,4 +25,8 @@ class Hosts(Provider):
 
 
 if __name__ == "__main__":
-    serve(Hosts([Metal(), Identity(), State()]))
+    provider = Hosts([Metal(), Identity(), State()])
+    if len(sys.argv) > 1:
+        # An engine that makes no handshake tells its address here.
+        provider._connect(sys.argv[1])
+    serve(provider)

@@ -66,11 +66,17 @@ class Identity(Resource):
     def check(self, inputs: Bag, olds: Bag) -> tuple[Bag, list[Failure]]:
         interface = inputs.get("fabric_interface")
         if isinstance(interface, str) and not _INTERFACE.match(interface):
-            return inputs, [Failure("fabric_interface", f"{interface!r} is no interface name: a letter, then a-z and 0-9")]
+            reason = f"{interface!r} is no interface name: a letter, then a-z and 0-9"
+            return inputs, [Failure("fabric_interface", reason)]
         return inputs, []
 
     def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
-        found = detailed(old_inputs, new_inputs)
+        # Which accounts are tried, and how, is no part of what a host is; where it is, is.
+        found = {
+            path: kind
+            for path, kind in detailed(old_inputs, new_inputs).items()
+            if path == "connection.address" or not path.startswith("connection.")
+        }
         if not old_outputs.get("reachable"):
             # Nothing was born there yet, so there is nothing to replace either.
             found["reachable"] = UPDATE
@@ -99,7 +105,8 @@ class Identity(Resource):
             answer = self._run(_expecting(inputs, outputs), _script(_LOOK, inputs, id) + _FACTS)
             told = _pairs(answer.text)
             public = told.pop("public", None)
-            return Read(id, inputs, {**outputs, "wireguard_public_key": public, "facts": told, "reachable": bool(public)})
+            seen = {"wireguard_public_key": public, "facts": told, "reachable": bool(public)}
+            return Read(id, inputs, {**outputs, **seen})
         except Exception:
             # A read that raises would end the whole refresh; the host's State says that it is silent.
             return Read(id, inputs, outputs)

@@ -48,12 +48,13 @@ class Metal(Resource):
         """Nothing: the machine is its donor's."""
 
     def _outputs(self, inputs: Bag, olds: Bag, *, preview: bool, patience: float) -> Bag:
-        known = inputs.get("host_key") or (olds.get("host_key") if olds.get("address") == inputs.get("address") else None)
-        outputs = {**inputs, "host_key": known, "reachable": False}
+        same_place = olds.get("address") == inputs.get("address")
+        known = inputs.get("host_key") or (olds.get("ssh_host_key") if same_place else None)
+        outputs = {**inputs, "ssh_host_key": known, "reachable": False}
         if not inputs.get("contact", True):
             return outputs
         if preview or contains_unknown(inputs):
-            return {**outputs, "host_key": known or UNKNOWN, "reachable": UNKNOWN}
+            return {**outputs, "ssh_host_key": known or UNKNOWN, "reachable": UNKNOWN}
         try:
             shown = self._scan(inputs["address"], int(inputs.get("port") or 22), deadline=time.monotonic() + patience)
         except Exception as error:
@@ -61,9 +62,9 @@ class Metal(Resource):
             return outputs
         if known and not ssh.same_key(known, shown):
             self.log(
-                f"{inputs['host']}: shows another ssh host key than the recorded one; nothing is done there. If the machine "
-                "was rebuilt on purpose, record its new key; if not, somebody is in between",
+                f"{inputs['host']}: shows another ssh host key than the recorded one; nothing is done there. If the "
+                "machine was rebuilt on purpose, record its new key; if not, somebody is in between",
                 severity="warning",
             )
             return outputs
-        return {**outputs, "host_key": known or shown, "reachable": True}
+        return {**outputs, "ssh_host_key": known or shown, "reachable": True}

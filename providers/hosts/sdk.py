@@ -39,7 +39,6 @@ class Metal(pulumi.CustomResource):
             "provider": provider,
             "contact": contact,
             "host_key": host_key,
-            "contact": contact,
             "reachable": None,
             "ssh_host_key": None,
         }
@@ -50,13 +49,15 @@ class Identity(pulumi.CustomResource):
     """What is born on a host: its WireGuard key, made there and never leaving it, and its ssh host key.
 
     A silent host does not fail: `reachable` is false, the keys are None, and the next preview shows what is to come.
-    Outputs: reachable, wireguard_public_key, ssh_host_key, facts (os, release, arch, init).
+    `machine` may be the provider's name for the machine: another machine then has another identity, wherever it is.
+    Outputs: reachable, wireguard_public_key, ssh_host_key, facts (os, release, arch, init), problem (why unreachable).
     """
 
     reachable: pulumi.Output[bool]
     wireguard_public_key: pulumi.Output[str | None]
     ssh_host_key: pulumi.Output[str | None]
     facts: pulumi.Output[Mapping[str, str]]
+    problem: pulumi.Output[str | None]
 
     def __init__(
         self,
@@ -65,16 +66,19 @@ class Identity(pulumi.CustomResource):
         host: str,
         connection: Mapping[str, Any],
         fabric_interface: str,
+        machine: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
             "host": host,
             "connection": connection,
             "fabric_interface": fabric_interface,
+            "machine": machine,
             "reachable": None,
             "wireguard_public_key": None,
             "ssh_host_key": None,
             "facts": None,
+            "problem": None,
         }
         super().__init__("hosts:index:Identity", name, inputs, opts)
 
@@ -83,9 +87,10 @@ class State(pulumi.CustomResource):
     """A host's whole desired state in one layer. Applied by pyinfra together with all hosts that change then.
 
     `members`: how many hosts the layer has, so that a batch knows when it is complete; no difference by itself.
-    Outputs: applied, drift (subject to what; empty when clean), observed.
+    Outputs: desired_digest, applied, drift (subject to what; empty when clean), observed.
     """
 
+    desired_digest: pulumi.Output[str]
     applied: pulumi.Output[Mapping[str, str]]
     drift: pulumi.Output[Mapping[str, str]]
     observed: pulumi.Output[str]
@@ -107,6 +112,7 @@ class State(pulumi.CustomResource):
             "members": members,
             "connection": connection,
             "desired": desired,
+            "desired_digest": None,
             "applied": None,
             "drift": None,
             "observed": None,

@@ -1,7 +1,7 @@
 """One ssh command on one host, as a plain `ssh` process with nothing of the operator's own configuration.
 
-The private key is a path from the environment or the agent's; scripts go over standard input, so that nothing of them is
-in a list of arguments.
+The private key is a path from the environment or the agent's; scripts go over standard input, so that nothing of them
+is in a list of arguments.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from typing import Any
 
 CONNECT_SECONDS = 5
 SCRIPT_SECONDS = 240
+# Ed25519 first: the key taken at the first contact is the one that a scan shows.
+_KEY_TYPES = "ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512,rsa-sha2-256"
 _HOST_KEY_WRONG = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED")
 
 
-class Silent(Exception):
+class Silent(Exception):  # noqa: N818 - reads as what it is: `except Silent`
     """Nobody answers there, or not yet."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - as above
     """Somebody answers and does not let us in, or is not who was expected. The text is meant for people."""
 
 
@@ -104,9 +106,11 @@ def _ssh(connection: Connection, user: str, known: Path, script: str) -> subproc
         "ServerAliveCountMax": "3",
         "StrictHostKeyChecking": "yes" if connection.host_key else "accept-new",
         "UserKnownHostsFile": str(known),
-        "GlobalKnownHostsFile": "none",
+        "GlobalKnownHostsFile": "/dev/null",
         "HashKnownHosts": "no",
-        "HostKeyAlgorithms": (connection.host_key or "ssh-ed25519").split()[0],
+        "UpdateHostKeys": "no",
+        "CheckHostIP": "no",
+        "HostKeyAlgorithms": _algorithms(connection.host_key),
         "LogLevel": "ERROR",
         "ControlMaster": "no",
         "ControlPath": "none",
@@ -123,6 +127,11 @@ def _ssh(connection: Connection, user: str, known: Path, script: str) -> subproc
         )
     except subprocess.TimeoutExpired:
         raise Silent(f"no end of the command after {SCRIPT_SECONDS} s") from None
+
+
+def _algorithms(host_key: str | None) -> str:
+    kind = host_key.split()[0] if host_key else _KEY_TYPES
+    return "rsa-sha2-512,rsa-sha2-256" if kind == "ssh-rsa" else kind
 
 
 def _judge(connection: Connection, done: subprocess.CompletedProcess[str], user: str) -> None:

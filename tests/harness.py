@@ -25,7 +25,8 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mo
 ROOT = Path(__file__).resolve().parents[1]
 # How the engine's protocol marks a value that is not known yet, and a secret one.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-SECRET = "4dabf18193072939515e22adb298388d"
+MARK = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
 # A made-up key pair's public half: the rehearsal's data take the operator's key from a file.
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB3q0f8pUoJ0n0Tq0Zk2mJb5mJ9g1n9z0k3cV7yqk1xA nobody"
 
@@ -126,7 +127,11 @@ def _computed(kind: str, number: int, inputs: Mapping[str, Any]) -> dict[str, An
 def _unwrapped(value: Any) -> Any:
     """Plain data: a secret's own value in its place."""
     if isinstance(value, dict):
-        return _unwrapped(value["value"]) if SECRET in value else {key: _unwrapped(v) for key, v in value.items()}
+        return (
+            _unwrapped(value["value"])
+            if value.get(MARK) == SECRET
+            else {key: _unwrapped(v) for key, v in value.items()}
+        )
     return [_unwrapped(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -203,8 +208,8 @@ def placeholders() -> dict[str, str]:
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every leaf of nested data with its path; a secret counts as one leaf."""
-    if isinstance(value, dict) and SECRET not in value and value:
+    """Every leaf of nested data with its path; a secret or a file counts as one leaf."""
+    if isinstance(value, dict) and MARK not in value and value:
         for key in sorted(value):
             yield from leaves(value[key], (*path, key))
     elif isinstance(value, list) and value:

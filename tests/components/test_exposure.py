@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.components.programs import program, program_with
-from tests.harness import SECRET, Ledger, leaves, placeholders
+from tests.harness import MARK, SECRET, Ledger, leaves, placeholders
 from tests.model.change import GONE, facts
 
 DKIM = "v=DKIM1; k=rsa; p="
@@ -122,7 +122,7 @@ def test_secrets_are_marked_on_their_way_to_the_engine() -> None:
     shown: dict[str, list[str]] = {"marked": [], "plain": []}
     for asked in program("prod").asked:
         for _, leaf in leaves(asked.wire):
-            marked = isinstance(leaf, dict) and SECRET in leaf
+            marked = isinstance(leaf, dict) and leaf.get(MARK) == SECRET
             if str(leaf["value"] if marked else leaf) in secrets:
                 shown["marked" if marked else "plain"].append(asked.name)
     assert shown["plain"] == []

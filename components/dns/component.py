@@ -87,8 +87,9 @@ def _refusal(zone: str) -> pulumi.ResourceHookBinding:
 
     def refuse(args: pulumi.ResourceHookArgs) -> None:
         raise ValueError(
-            f"{args.name}: the zone {zone} is not adopted, so creating this is refused: its records "
-            f"exist at the provider, which would take duplicates. Way out: import them into the state, then set zones.{zone}.adopted to true."
+            f"{args.name}: the zone {zone} is not adopted, so creating this is refused: its records exist at the "
+            f"provider, which would take duplicates. Way out: import them into the state (docs/runbooks/dns.md), "
+            f"then set zones.{zone}.adopted to true."
         )
 
     return pulumi.ResourceHookBinding(before_create=[pulumi.ResourceHook(f"refuse-unadopted-{zone}", refuse)])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.docs import reading
 
-pytestmark = [pytest.mark.rehearsal, pytest.mark.usefixtures("rehearsal")]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.usefixtures("rehearsed")]
 
 
 def block_of_the_tour() -> list[str]:

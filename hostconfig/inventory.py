@@ -93,7 +93,25 @@ def targets(stack: str) -> list[tuple[str, dict[str, Any]]]:
             print(f"{host}: left out, its address is known to the stack's outputs only", file=sys.stderr)
             continue
         found.append((host, {**connection(host, way, folder), "desired": without_an_engine(states[host], keys)}))
+    _refuse_early(found)
     return found
+
+
+def _refuse_early(found: list[tuple[str, dict[str, Any]]]) -> None:
+    """All that hostconfig would refuse, said before any host is contacted."""
+    from pydantic import ValidationError
+
+    from hostconfig.desired import parse
+
+    problems = []
+    for host, data in found:
+        try:
+            parse(data["desired"])
+        except ValidationError as error:
+            problems += [f"{host}: {'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors()]
+    if problems:
+        way_out = "Keys that are a secret of the stack: name a file of public keys in FLEET_OPERATOR_KEYS."
+        raise SystemExit("\n".join([*problems, way_out]))
 
 
 def connection(host: str, way: Mapping[str, Any], folder: Path) -> dict[str, Any]:

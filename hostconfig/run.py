@@ -16,6 +16,7 @@ if __name__ == "__main__":
 
 import json
 import logging
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -41,6 +42,7 @@ from hostconfig.desired import Desired, parse
 from hostconfig.ground import configure, look
 
 CONNECT_SECONDS = 5
+SILENCE_SECONDS = 20
 READ_SECONDS = 60
 APPLY_SECONDS = 1800
 Mode = Literal["apply", "read"]
@@ -182,8 +184,18 @@ def _connect(host: Host, target: Target) -> str:
                 raise FailedError(_unreachable(target, str(error))) from None
             refusals.append(user)
             continue
+        _notice_silence(host)
         return user
     raise FailedError(f"login refused to {' and to '.join(refusals)}: is the operator's key on the host?")
+
+
+def _notice_silence(host: Host) -> None:
+    """A host that falls silent in the middle of a long step is given up soon, not when the step's own time is over."""
+    transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
+    transport.set_keepalive(SILENCE_SECONDS // 4)
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        transport.sock.setsockopt(socket.IPPROTO_TCP, option, SILENCE_SECONDS * 1000)
 
 
 def _unreachable(target: Target, text: str) -> str:
@@ -211,7 +223,7 @@ def _apply(state: State, host: Host, desired: Desired, target: Target, result: R
     for change, meta in configured.operations:
         if not run_host_op(state, host, meta._hash):
             raise FailedError(
-                f"{change}: failed: {_reason(meta)}; what came before it is done, what comes after is not"
+                f"{change}: failed: {_reason(host, meta)}; what came before it is done, what comes after is not"
             )
         if meta.did_change():
             result.operations += 1
@@ -232,9 +244,12 @@ def _settle(desired: Desired, target: Target) -> None:
     raise FailedError(f"still not as it should be after the apply: {'; '.join(left)}")
 
 
-def _reason(meta: Any) -> str:
+def _reason(host: Host, meta: Any) -> str:
+    transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
+    if transport is None or not transport.is_active():
+        return f"the host broke off, or was silent for {SILENCE_SECONDS} s"
     lines = [line.strip() for line in (meta.stderr_lines or meta.stdout_lines) if line.strip()]
-    return " / ".join(lines[-3:]) if lines else "no answer from the host (it broke off or took too long)"
+    return " / ".join(lines[-3:]) if lines else "no word from the host within the time for a step"
 
 
 def _hang_up(host: Host) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,20 @@ def test_a1_07_a_host_that_is_cut_off_fails_alone_and_the_next_apply_does_only_t
     assert done["two"]["error"].startswith("unreachable: 10.80.1.2")
     done = fleet.run("apply", *wider)
     assert [bool(done[name]["operations"]) for name in NAMES] == [False, True, False]
+    assert all(result["ok"] for result in fleet.run("apply").values())
+
+
+def test_a1_07_a_host_that_falls_silent_in_mid_run_fails_alone_and_soon(fleet: Fleet) -> None:
+    wider = [fleet.target(name, packages={"tree": "x", "git": "takes a while"}) for name in NAMES]
+    cut = threading.Timer(1.5, hosts.link, ("two", False))
+    cut.start()
+    done = fleet.run("apply", *wider)
+    hosts.link("two", up=True)
+    assert [done[name]["ok"] for name in NAMES] == [True, False, True]
+    assert "broke off" in done["two"]["error"]
+    assert done["two"]["seconds"] < 60
+    # The host may still be busy with the packages; the next apply waits for it.
+    assert all(result["ok"] for result in fleet.run("apply", *wider).values())
     assert all(result["ok"] for result in fleet.run("apply").values())
 
 

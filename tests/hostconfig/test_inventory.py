@@ -1,0 +1,42 @@
+"""The standalone inventory: from the data alone, with every refusal before any host is contacted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hostconfig import inventory
+from tests.hostconfig.samples import SSH_KEY
+
+
+@pytest.fixture(autouse=True)
+def _data_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = tmp_path / "key.pub"
+    key.write_text(SSH_KEY + "\n")
+    monkeypatch.setenv("FLEET_DATA_ALONE", "1")
+    monkeypatch.setenv("FLEET_SSH_PUBLIC_KEY", str(key))
+    monkeypatch.setenv("FLEET_OPERATOR_KEYS", str(key))
+    monkeypatch.delenv("FLEET_SSH_KEY", raising=False)
+
+
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_the_data_alone_configure_every_host_whose_address_they_know(
+    stack: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = dict(inventory.targets(stack))
+    assert found
+    assert all(data["ssh_hostname"] and data["desired"]["users"] for data in found.values())
+    assert "peers that are not recorded stay on each host as they are" in capsys.readouterr().err
+
+
+def test_without_the_keys_of_the_operators_no_host_is_contacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLEET_OPERATOR_KEYS")
+    with pytest.raises(SystemExit, match="nobody could log in and become root") as refused:
+        inventory.targets("prod")
+    assert "FLEET_OPERATOR_KEYS" in str(refused.value)
+
+
+def test_a_stack_that_is_not_there_is_named() -> None:
+    with pytest.raises(SystemExit, match="FLEET_STACK=nowhere"):
+        inventory.targets("nowhere")

@@ -7,7 +7,7 @@ A subclass says what the cloud refuses (`refuse`), what it fills in (`made`), an
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from providers.base.diffing import detailed, top
 from providers.base.resource import CALL, Created, Diff, Failure, PartialFailure, ProviderError, Read, Resource
@@ -31,8 +31,6 @@ class Refused(ProviderError):  # noqa: N818 - reads as what happened
 class Kind(Resource):
     """One resource type of an embedded cloud."""
 
-    # Whether the cloud keeps this type apart by region (or, at GCP, by zone or project).
-    regional: ClassVar[bool] = False
     provider: "StandIn"
 
     @property
@@ -80,10 +78,13 @@ class Kind(Resource):
     def gone(self, record: Record) -> None:
         """It is away now."""
 
+    def nested(self, inputs: Bag, outputs: Bag) -> Bag:
+        """Properties of ours inside which the cloud fills something in: as before, or UNKNOWN for what is new."""
+        return {}
+
     def find(self, id: str) -> Record | None:  # noqa: A002
         """The record behind an id, or behind what people write after `pulumi import`."""
-        region = self.provider.region if self.regional else None
-        return self.world.store.get(self.package, self.name, id, region)
+        return self.world.store.get(self.package, self.name, id)
 
     # Beside the hooks.
 
@@ -154,7 +155,7 @@ class Kind(Resource):
 
     def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
         if preview:
-            return Created("", {**inputs, **self._still_unknown(inputs)})
+            return Created("", {**inputs, **self._still_unknown(inputs), **self.nested(inputs, {})})
         plain: Bag = reveal(inputs)
         region = self.region_of(plain)
         with self.world.store.lock:
@@ -198,16 +199,22 @@ class Kind(Resource):
 
     def update(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag, *, preview: bool) -> Bag:  # noqa: A002
         if preview:
-            return {**self._surviving(old_inputs, old_outputs, new_inputs), **new_inputs}
+            kept = self._surviving(old_inputs, old_outputs, new_inputs)
+            return {**kept, **new_inputs, **self.nested(new_inputs, old_outputs)}
         plain: Bag = reveal(new_inputs)
         with self.world.store.lock:
             if (record := self.find(id)) is None:
                 raise Refused(f"{self.name} {id} is not there any more: run `pulumi refresh` to make the state say so")
             self.refuse(plain, record.region)
             before = Record(**vars(record))
-            record.outputs = {**self._surviving(before.inputs, before.outputs, plain), **plain}
+            kept = self._surviving(before.inputs, before.outputs, plain)
+            record.outputs = {**kept, **plain, **self.nested(plain, before.outputs)}
             record.inputs = plain
-            self.changed(record, before)
+            try:
+                self.changed(record, before)
+            except ProviderError:
+                record.inputs, record.outputs = before.inputs, before.outputs
+                raise
             self.world.store.put(record)
         self.altered(record, before)
         return {**record.outputs, **self._guarded(new_inputs, record.outputs)}

@@ -43,6 +43,11 @@ class Record:
     serial: int
     private: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def key(self) -> str:
+        """What the record is kept under: its id, except where ids repeat (an AWS key pair's name, in each region)."""
+        return str(self.private.get("key", self.id))
+
 
 class Store:
     """All records of all packages, in memory and on disk. `lock` guards whoever reads and then writes."""
@@ -57,7 +62,7 @@ class Store:
             self._counters = json.loads((folder / "counters.json").read_text())
         for file in sorted(folder.glob("*/*/*.json")):
             record = Record(**json.loads(file.read_text()))
-            self._records.setdefault((record.package, record.kind), {})[record.id] = record
+            self._records.setdefault((record.package, record.kind), {})[record.key] = record
 
     def number(self, counter: str, *, start: int = 1) -> int:
         """The next number of a series; none is given twice, also after a restart."""
@@ -78,13 +83,13 @@ class Store:
     def put(self, record: Record) -> None:
         """Add or change a record."""
         with self.lock:
-            self._records.setdefault((record.package, record.kind), {})[record.id] = record
+            self._records.setdefault((record.package, record.kind), {})[record.key] = record
             _write(self._file(record), asdict(record))
 
     def drop(self, record: Record) -> None:
         """Forget a record."""
         with self.lock:
-            self._records.get((record.package, record.kind), {}).pop(record.id, None)
+            self._records.get((record.package, record.kind), {}).pop(record.key, None)
             self._file(record).unlink(missing_ok=True)
 
     def get(self, package: str, kind: str, id: str, region: str | None = None) -> Record | None:  # noqa: A002
@@ -106,7 +111,7 @@ class Store:
             yield from group
 
     def _file(self, record: Record) -> Path:
-        return self.folder / record.package / record.kind / f"{quote(record.id, safe='')}.json"
+        return self.folder / record.package / record.kind / f"{quote(record.key, safe='')}.json"
 
 
 def _write(path: Path, data: Any) -> None:

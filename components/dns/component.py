@@ -64,9 +64,8 @@ class Dns(pulumi.ComponentResource):
                 priority=record.priority,
                 flags=record.flags,
                 tag=record.tag,
-                opts=pulumi.ResourceOptions(
-                    parent=made[record.zone], hooks=hooks.get(record.zone), delete_before_replace=True
-                ),
+                # Not a child of the zone: protection is inherited, and a record may go while its zone may not.
+                opts=pulumi.ResourceOptions(parent=self, hooks=hooks.get(record.zone), delete_before_replace=True),
             )
         self.domains = {zone: domain.domain_urn for zone, domain in made.items()}
 

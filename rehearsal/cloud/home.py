@@ -35,9 +35,10 @@ text = answer.decode()
 port = text.partition('"port":')[2].strip(" }}\\n")
 if not port.isdigit():
     sys.exit("rehearsal stand-in for {package}: " + text)
-print(port, flush=True)
+# The engine interrupts its plugins at the end, and waits five seconds for one that does not go.
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda *_: os._exit(0))
+print(port, flush=True)
 # The daemon ends this instance when the connection closes; the connection closes when the engine ends us.
 parent = os.getppid()
 cloud.settimeout(1.0)

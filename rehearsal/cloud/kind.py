@@ -193,7 +193,8 @@ class Kind(Resource):
             return None
         if not inputs:
             return Read(record.id, dict(record.inputs), {**record.outputs, **self._guarded({}, record.outputs)})
-        seen = {key: record.outputs[key] for key in {*inputs, *record.inputs} if key in record.outputs}
+        asked = {**inputs, **record.inputs}
+        seen = {key: projected(asked[key], record.outputs[key]) for key in asked if key in record.outputs}
         fresh = {key: inputs[key] if reveal(inputs.get(key)) == value else value for key, value in seen.items()}
         return Read(record.id, fresh, {**record.outputs, **self._guarded(fresh, record.outputs)})
 
@@ -246,3 +247,13 @@ def _as_set(bag: Bag, key: str) -> list[str]:
 def _some(offer: Any, limit: int = 12) -> str:
     names = sorted(str(name) for name in offer)
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def projected(asked: Any, found: Any) -> Any:
+    """What was found, in the shape of what was asked: a nested value that the cloud computed by itself is no input."""
+    plain = reveal(asked)
+    if isinstance(plain, dict) and isinstance(found, dict):
+        return {key: projected(plain[key], value) for key, value in found.items() if key in plain}
+    if isinstance(plain, list) and isinstance(found, list) and len(plain) == len(found):
+        return [projected(one, value) for one, value in zip(plain, found, strict=True)]
+    return found

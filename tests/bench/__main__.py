@@ -70,8 +70,8 @@ def _plans(rows: list[plans.Row]) -> list[str]:
     lines += [
         "",
         "Peak memory is the sum of resident memory of engine, program and provider; shared pages count in each. The"
-        " state is what the plan would store: inputs, and outputs as far as they are known. A real `up` needs hosts, and adds"
-        " what they answer; the rehearsal's own state is below.",
+        " state is what the plan would store: inputs, and outputs as far as they are known. A real `up` needs"
+        " hosts, and adds what they answer; the rehearsal's own state is below.",
     ]
     return lines
 

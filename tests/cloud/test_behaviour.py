@@ -108,7 +108,7 @@ def test_a_cname_beside_other_records_is_refused(ocean: Engine) -> None:
 
 
 def test_a_record_in_no_zone_is_refused(ocean: Engine) -> None:
-    with pytest.raises(Exception, match="the domain a.example was not found"):
+    with pytest.raises(Exception, match=r"the domain a\.example was not found"):
         ocean.create(RECORD, GOOD[RECORD])
 
 

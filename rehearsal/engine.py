@@ -34,6 +34,8 @@ CHANGES = ("create", "update", "delete", "replace", "create-replacement", "delet
 def environment(run: Path, *, key: Path | None = None) -> dict[str, str]:
     """The environment of every Pulumi of a rehearsal whose files are below `run`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(CREDENTIALS)}
+    # Thousands of the SDKs' modules would be compiled anew at each run: 12 s, where it is set.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept |= OPTIONS | {
         "PULUMI_HOME": str(run / "pulumi-home"),
         "PULUMI_BACKEND_URL": f"file://{run / 'backend'}",
@@ -56,7 +58,8 @@ def inside_network(argv: Sequence[str], namespace: str | None) -> list[str]:
 
 def name_of(urn: str) -> str:
     """A resource's name in the program."""
-    return urn.rsplit("::", 1)[-1]
+    # A name may hold "::" itself, an IPv6 address does.
+    return urn.split("::", 3)[-1]
 
 
 def type_of(urn: str) -> str:

@@ -33,7 +33,7 @@ class Metal(Resource):
         if new_inputs.get("contact", True) and not old_outputs.get("reachable"):
             found["reachable"] = UPDATE
             outputs = ["reachable"]
-        return Diff(bool(found), found, replaces=["host"] if "host" in found else [], in_outputs=outputs)
+        return Diff(bool(found), found, replaces=["host"] if found.get("host") == UPDATE else [], in_outputs=outputs)
 
     def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
         return Created(f"{inputs['host']}", self._outputs(inputs, {}, preview=preview, patience=contact_seconds()))

@@ -64,7 +64,7 @@ class State(Resource):
         for subject in old_outputs.get("drift") or {}:
             outputs.append(join("drift", subject))
             found[outputs[-1]] = UPDATE
-        other = [path for path in ("host", "layer") if path in found]
+        other = [path for path in ("host", "layer") if found.get(path) == UPDATE]
         if found:
             self._batches.coming(new_inputs["layer"], new_inputs["host"])
         else:
@@ -97,7 +97,13 @@ class State(Resource):
         raise PartialFailure(id, old_outputs, old_inputs, [_sentence(new_inputs, outcome.error)])
 
     def read(self, id: str, inputs: Bag, outputs: Bag) -> Read | None:  # noqa: A002
-        """How the host is now. Never raises: a read that did would end the whole refresh."""
+        """How the host is now. Never raises: a read that did would end the whole refresh.
+
+        An import knows no more than the identifier, host/layer; the first `up` then applies what the program says.
+        """
+        if not inputs and "/" in id:
+            host, layer = id.split("/", 1)
+            return Read(id, {"host": host, "layer": layer}, {**outputs, "host": host, "layer": layer})
         try:
             outcome = self._look(inputs)
         except Exception as error:
@@ -159,10 +165,10 @@ def _sentence(inputs: Bag, text: str) -> str:
 
 
 def _same_host_key(old: Bag, new: Bag) -> bool:
-    ways = (old["connection"], new["connection"])
-    if not all(isinstance(way, dict) for way in ways):
+    before, after = old.get("connection"), new.get("connection")
+    if not isinstance(before, dict) or not isinstance(after, dict):
         return False
-    one, other = (way.get("host_key") for way in ways)
+    one, other = before.get("host_key"), after.get("host_key")
     known = isinstance(one, str) and isinstance(other, str)
     # Recorded for the first time or no longer, or with another comment: still the same machine.
     return one is None or other is None or (known and same_key(one, other))

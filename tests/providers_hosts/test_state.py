@@ -190,6 +190,15 @@ def test_a_read_of_nonsense_keeps_what_was_there() -> None:
         assert seen.id == "id"
 
 
+def test_an_imported_host_is_updated_and_not_replaced() -> None:
+    it = state()
+    seen = it.read("a-ams-nl/ground", {}, {})
+    assert seen is not None
+    found = it.diff(seen.id, seen.inputs, seen.outputs, inputs())
+    assert (found.changes, list(found.replaces)) == (True, [])
+    assert it.diff("id", inputs(), CLEAN, inputs("b-ams-nl")).replaces == ["host"]
+
+
 def test_too_few_calls_in_flight_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_PARALLEL", "2")
     it = state()

@@ -77,7 +77,7 @@ class State(Resource):
             return Created(id_, _planned(inputs))
         outcome = self._apply(inputs, ())
         if outcome.error and not outcome.reachable:
-            raise ProviderError(_sentence(inputs, outcome.error))
+            raise ProviderError(_untouched(inputs, outcome.error))
         outputs = _applied(inputs, outcome)
         if outcome.error:
             raise PartialFailure(id_, outputs, inputs, [_sentence(inputs, outcome.error)])
@@ -91,7 +91,7 @@ class State(Resource):
         if not outcome.error:
             return _applied(new_inputs, outcome)
         if not outcome.reachable:
-            raise ProviderError(_sentence(new_inputs, outcome.error))
+            raise ProviderError(_untouched(new_inputs, outcome.error))
         # The old inputs stay recorded: the next `up` must still see what is left to do.
         # Hand edits it stopped at are not noted as seen either: that takes a refresh, which shows them to a person.
         raise PartialFailure(id, old_outputs, old_inputs, [_sentence(new_inputs, outcome.error)])
@@ -162,6 +162,10 @@ class State(Resource):
 def _sentence(inputs: Bag, text: str) -> str:
     host = inputs["host"]
     return text if text.startswith(f"{host}:") else f"{host}: {text}"
+
+
+def _untouched(inputs: Bag, text: str) -> str:
+    return f"{_sentence(inputs, text)}; the other hosts go on, and the next `pulumi up` does what is left for this one"
 
 
 def _same_host_key(old: Bag, new: Bag) -> bool:

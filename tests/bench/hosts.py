@@ -22,10 +22,10 @@ RUNS = 3
 # The same things that the ground state looks at. Test hosts have no Python, so Ansible's own modules cannot run there:
 # each is one `raw` command, which is less work than a module and needs no Python.
 LOOKS = {
-    "host name": "hostname; cat /etc/hostname",
+    "host name": "hostname; cat /etc/hostname; true",
     "hosts file": "sha256sum /etc/hosts",
-    "packages": "dpkg-query -W -f '${Package} ${Status}\\n'",
-    "kernel settings": "cat /etc/sysctl.d/*.conf; sysctl net.ipv4.ip_forward",
+    "packages": "dpkg-query -W -f '${Package} ${Status}\\n' | wc -l",
+    "kernel settings": "cat /etc/sysctl.d/*.conf; sudo -n sysctl net.ipv4.ip_forward; true",
     "accounts": "getent passwd; getent group",
     "keys": "sha256sum /home/*/.ssh/authorized_keys; true",
     "sudo": "sudo -n sha256sum /etc/sudoers.d/*; true",
@@ -70,7 +70,7 @@ def _all(folder: Path, at: driver.Place, born: Mapping[str, Any], say: Callable[
     )
     env = at.env | {"FLEET_STACK": engine.STACK, "FLEET_PYTHON": sys.executable}
     bare = " & ".join(f"ssh {options} deploy@{h['ipv4']} true" for h in born.values()) + " & wait"
-    refresh = ["pulumi", "preview", "--refresh", "--stack", engine.STACK, "--non-interactive", "--suppress-progress"]
+    plan = ["pulumi", "preview", "--stack", engine.STACK, "--non-interactive", "--suppress-progress"]
     pyinfra = [
         str(Path(sys.executable).with_name("pyinfra")),
         "-y",
@@ -81,7 +81,8 @@ def _all(folder: Path, at: driver.Place, born: Mapping[str, Any], say: Callable[
     found = [
         _median("bare ssh: one command a host, at once", ["sh", "-c", bare], env, say),
         _median("ours: pyinfra alone, dry", pyinfra, env, say),
-        _median("ours: preview --refresh, each host read", refresh, env, say),
+        _median("ours: preview --refresh, each host and resource read", [*plan, "--refresh"], env, say),
+        _median("ours: preview of the whole stack, no host read", plan, env, say),
     ]
     ansible = environment.environment_folder("requirements-bench.txt") / "bin" / "ansible-playbook"
     if not ansible.exists():

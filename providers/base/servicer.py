@@ -227,7 +227,8 @@ def _diffed(diff: Diff) -> Any:
     kinds = provider_pb2.PropertyDiff
     # A resource may name all that would force a replacement: only what changed does.
     changed = {*diff.detailed, *(top(path) for path in diff.detailed)}
-    replaces = {path for path in diff.replaces if path in changed or not diff.detailed}
+    # Nothing changed means nothing is replaced: the engine would close a provider whose configuration says otherwise.
+    replaces = {path for path in diff.replaces if diff.changes and (path in changed or not diff.detailed)}
     in_outputs = set(diff.in_outputs)
     entries = {}
     for path, kind in diff.detailed.items():

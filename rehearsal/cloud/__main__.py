@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from providers.base.resource import ProviderError
 from rehearsal.cloud.daemon import PACKAGES, Cloud, ask
 from rehearsal.cloud.errors import RehearsalError
 from rehearsal.cloud.home import write_home
@@ -32,7 +33,7 @@ def main() -> int:
             write_home(given.folder.resolve(), PACKAGES)
         else:
             print(json.dumps(ask(given.run.resolve() / "cloud.sock", {"cmd": given.question}), indent=1))
-    except RehearsalError as error:
+    except (RehearsalError, ProviderError) as error:
         print(f"embedded cloud: {error}", file=sys.stderr)
         return 1
     return 0

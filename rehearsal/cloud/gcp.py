@@ -4,6 +4,7 @@ Names are identities in GCP: a second thing of one name in one place is refused,
 kept and checked, and enforce nothing: the test hosts' own nftables do.
 """
 
+import functools
 from typing import Any, Final
 
 from providers.base.resource import Failure
@@ -77,7 +78,8 @@ class Instance(Placed):
     def _interface(self, wanted: Bag, old: Bag | None, serial: int) -> Bag:
         """An interface with what the cloud fills in; what an old one had stays."""
         before = old or {}
-        ipv4, ipv6 = self.world.store.address(_NAME)
+        # Both addresses are one place in the block; one is taken only where there is none yet.
+        fresh = functools.cache(lambda: self.world.store.address(_NAME))
         filled = {
             **wanted,
             "name": "nic0",
@@ -88,7 +90,7 @@ class Instance(Placed):
         if "accessConfigs" in wanted:
             kept = _addresses(before, "accessConfigs", "natIp")
             filled["accessConfigs"] = [
-                {"networkTier": "PREMIUM", **access, "natIp": access.get("natIp") or (kept or [ipv4])[0]}
+                {"networkTier": "PREMIUM", **access, "natIp": access.get("natIp") or (kept[0] if kept else fresh()[0])}
                 for access in wanted["accessConfigs"]
             ]
         if "ipv6AccessConfigs" in wanted:
@@ -96,7 +98,7 @@ class Instance(Placed):
             filled["ipv6AccessConfigs"] = [
                 {
                     **access,
-                    "externalIpv6": access.get("externalIpv6") or (kept or [ipv6])[0],
+                    "externalIpv6": access.get("externalIpv6") or (kept[0] if kept else fresh()[1]),
                     "externalIpv6PrefixLength": "96",
                 }
                 for access in wanted["ipv6AccessConfigs"]

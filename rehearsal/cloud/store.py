@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from providers.base.resource import ProviderError
+
 # One block of the rehearsal's /16 per package; a full one continues sixteen blocks further up.
 BLOCKS: Final = {"digitalocean": 1, "aws": 2, "gcp": 3}
 _PER_BLOCK: Final = 250
 _BLOCKS_APART: Final = 16
+_BLOCKS: Final = 15
 
 
 def subnet() -> str:
@@ -73,12 +76,21 @@ class Store:
             return value
 
     def address(self, package: str) -> tuple[str, str]:
-        """A free public address, v4 and v6, in the package's block."""
+        """A free public address, v4 and v6, in the package's block. A freed one comes back as late as can be."""
         with self.lock:
-            number = self.number(f"address-{package}") - 1
-        block, place = divmod(number, _PER_BLOCK)
-        third = BLOCKS[package] + block * _BLOCKS_APART
-        return f"{subnet()}.{third}.{place + 1}", f"{subnet6()}::{third}:{place + 1}"
+            used: set[str] | None = None
+            for _ in range(_BLOCKS * _PER_BLOCK):
+                number = self.number(f"address-{package}") - 1
+                block, place = divmod(number % (_BLOCKS * _PER_BLOCK), _PER_BLOCK)
+                third = BLOCKS[package] + block * _BLOCKS_APART
+                v4, v6 = _written(third, place + 1)
+                if number < _BLOCKS * _PER_BLOCK:
+                    return v4, v6
+                if used is None:
+                    used = {text for record in self.everything() for text in _addresses(record.outputs)}
+                if used.isdisjoint((v4, v6)):
+                    return v4, v6
+        raise ProviderError(f"{package}: no public address is free; the rehearsal has {_BLOCKS * _PER_BLOCK} of them")
 
     def put(self, record: Record) -> None:
         """Add or change a record."""
@@ -120,3 +132,19 @@ def _write(path: Path, data: Any) -> None:
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(data, file)
     beside.replace(path)
+
+
+def _written(third: int, last: int) -> tuple[str, str]:
+    return f"{subnet()}.{third}.{last}", f"{subnet6()}::{third}:{last}"
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    """Every text inside a value that may be an address."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _addresses(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _addresses(item)

@@ -43,7 +43,7 @@ class World:
 
     def boot(self, record: Record, machine: str, address: tuple[str, str | None], users: dict[str, list[str]]) -> None:
         """Bring a machine's test host up; at once, if it runs already. A machine that never boots just does not."""
-        if self.plan_only or machine in self._faults().get("never_boots", ()):
+        if self.plan_only or not {machine, record.private["host"]}.isdisjoint(self._faults().get("never_boots", ())):
             return
         from rehearsal.testhosts import hosts
 
@@ -65,7 +65,8 @@ class World:
         if not self.plan_only:
             from rehearsal.testhosts import packages
 
-            packages.serve()
+            with _of_the_rehearsal("the package repository"):
+                packages.serve()
         self.publish()
 
     def _faults(self) -> dict[str, Any]:

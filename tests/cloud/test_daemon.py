@@ -1,0 +1,66 @@
+"""The daemon: its socket, its state after a restart, and the addresses it gives out."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rehearsal.cloud.daemon import ask
+from rehearsal.cloud.errors import RehearsalError
+from rehearsal.cloud.store import Record, Store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(run: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(run), "--plan-only"]
+    daemon = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            ask(run / "cloud.sock", {"cmd": "ping"})
+            return daemon
+        except (RehearsalError, OSError):
+            assert daemon.poll() is None, "the daemon ended"
+            assert time.monotonic() < deadline, "the daemon does not answer"
+            time.sleep(0.1)
+
+
+def test_the_daemon_serves_again_after_a_kill_and_knows_what_was(tmp_path: Path) -> None:
+    # A path longer than the system allows for a socket.
+    run = tmp_path / ("deep-" * 18)
+    daemon = start(run)
+    assert isinstance(ask(run / "cloud.sock", {"cmd": "provider", "package": "aws"})["port"], int)
+    with pytest.raises(RehearsalError, match="no stand-in for 'azure'; it has: digitalocean, aws, gcp"):
+        ask(run / "cloud.sock", {"cmd": "provider", "package": "azure"})
+    daemon.kill()
+    daemon.wait(10)
+    Store(run / "cloud").put(Record("digitalocean", "Tag", "t", "", {"name": "t"}, {"name": "t"}, 1))
+    daemon = start(run)
+    assert ask(run / "cloud.sock", {"cmd": "state"})["digitalocean"]["Tag"]["t"]["inputs"] == {"name": "t"}
+    ask(run / "cloud.sock", {"cmd": "stop"})
+    assert daemon.wait(10) == 0
+    with pytest.raises(RehearsalError, match="start one with `make rehearsal`"):
+        ask(run / "cloud.sock", {"cmd": "ping"})
+
+
+def test_one_place_has_one_daemon(tmp_path: Path) -> None:
+    daemon = start(tmp_path)
+    command = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(tmp_path), "--plan-only"]
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (second.returncode, "is serving at" in second.stderr) == (1, True)
+    ask(tmp_path / "cloud.sock", {"cmd": "stop"})
+    daemon.wait(10)
+
+
+def test_addresses_come_back_only_when_all_were_given(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.address("aws") == ("10.77.2.1", "fd77::2:1")
+    assert store.address("gcp") == ("10.77.3.1", "fd77::3:1")
+    store._counters["address-aws"] = 250
+    assert store.address("aws") == ("10.77.18.1", "fd77::18:1")
+    store._counters["address-aws"] = 15 * 250
+    store.put(Record("aws", "Eip", "e", "", {}, {"publicIp": "10.77.2.1"}, 1))
+    assert store.address("aws") == ("10.77.2.2", "fd77::2:2")

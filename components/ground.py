@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.born import Born, from_data, operator_keys
-from components.fabric.plan import document, endpoint, joining, peering, scopes_on
+from components.fabric.plan import document, endpoint, joining, peer_of, peering, scopes_on
 from model import Fleet
 from model.fleet import Operator
 from model.machine import Opening
@@ -81,7 +81,7 @@ def desired(
 ) -> dict[str, Any]:
     """One host's whole ground state, as hostconfig takes it. Only leaves may be outputs: previews then name paths."""
     machine = fleet.machines[host]
-    peer = peering(fleet)[host]
+    peer = peer_of(fleet, host)
     resolver = fleet.resolver
     return {
         "hostname": host,

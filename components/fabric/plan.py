@@ -30,13 +30,16 @@ class Scope:
     why: str
 
 
+def peer_of(fleet: Fleet, host: str) -> Peer:
+    """One machine of the fabric. Looked up alone: asking the whole mesh for each host would make the plan quadratic."""
+    place = fleet.machines[host].fabric
+    assert place is not None, f"{host} is no peer"
+    return Peer(host, place.address, place.port or fleet.fabric.port)
+
+
 def peering(fleet: Fleet) -> dict[str, Peer]:
     """Every machine of the fabric, in name order, so a rendered file never reshuffles. Each is a peer of each other."""
-    return {
-        name: Peer(name, m.fabric.address, m.fabric.port or fleet.fabric.port)
-        for name, m in fleet.peers.items()
-        if m.fabric
-    }
+    return {name: peer_of(fleet, name) for name in fleet.peers}
 
 
 def endpoint(ip: str, port: int) -> str:
@@ -69,12 +72,18 @@ def joining(fleet: Fleet, born: Mapping[str, Born]) -> tuple[str, ...]:
     return tuple(p for p in peering(fleet) if p not in known)
 
 
+def chosen(fleet: Fleet, host: str, words: tuple[str, ...]) -> bool:
+    """Whether words ("all", a role, a machine's name) choose a host."""
+    machine = fleet.machines[host]
+    return machine.managed and ("all" in words or host in words or bool(set(words) & set(machine.roles)))
+
+
 def scopes_on(fleet: Fleet, host: str) -> dict[str, Scope]:
     """The fabric scopes that hold on a host, by name."""
-    peers = peering(fleet)
     found = {}
     for name, scope in sorted(fleet.fabric.scopes.items()):
-        if host in fleet.chosen(scope.on):
-            sources = tuple(peers[h].address for h in fleet.chosen(scope.from_) if h in peers and h != host)
+        if chosen(fleet, host, scope.on):
+            others = (h for h in fleet.chosen(scope.from_) if h != host and fleet.machines[h].fabric)
+            sources = tuple(peer_of(fleet, h).address for h in others)
             found[name] = Scope(name, scope.proto, scope.ports, sources, scope.why)
     return found

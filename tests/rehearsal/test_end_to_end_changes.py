@@ -42,9 +42,9 @@ def test_a1_05_one_port_for_one_role(rehearsed: Rehearsed) -> None:
         assert outcome.code == 0, outcome.failures
         assert outcome.changed.keys() == plan.changes.keys()
         assert grounds(outcome.changed) == MIRRORS
-        opened = {host for host in SIX if "873" in rehearsed.ssh(host, "sudo nft list ruleset")}
+        opened = {host for host in SIX if "dport 873 " in rehearsed.ssh(host, "sudo nft list ruleset")}
         assert opened == MIRRORS
-    assert not [host for host in SIX if "873" in rehearsed.ssh(host, "sudo nft list ruleset")]
+    assert not [host for host in SIX if "dport 873 " in rehearsed.ssh(host, "sudo nft list ruleset")]
 
 
 def test_a1_05_what_leaves_the_data_leaves_the_hosts(rehearsed: Rehearsed) -> None:
@@ -65,11 +65,11 @@ def test_a1_05_what_leaves_the_data_leaves_the_hosts(rehearsed: Rehearsed) -> No
         there = rehearsed.ssh(DEAD, look)
         assert "ii" in there
         assert "(visitor)" in there
-        assert "7070" in there
+        assert "dport 7070" in there
     gone = rehearsed.ssh(DEAD, f"{look}; true")
     assert "ii" not in gone.split("table")[0]
     assert "(visitor)" not in gone
-    assert "7070" not in gone
+    assert "dport 7070" not in gone
 
 
 def test_a1_06_an_edit_by_hand_is_named(rehearsed: Rehearsed) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal import engine
+from rehearsal.testhosts import settings
 from tests.rehearsal.support import SIX, Rehearsed
 from toolchain.places import ROOT
 
@@ -46,8 +47,8 @@ def test_a1_04_an_edit_is_no_same() -> None:
 
 def test_a1_11_no_stand_in_outside_the_rehearsal(rehearsed: Rehearsed, tmp_path: Path) -> None:
     env = rehearsed.at.env
-    with_home = engine.pulumi(env, "preview", "--stack", engine.STACK)
-    assert with_home.returncode == 0, with_home.stderr
+    with_home = engine.pulumi(env, "preview", "--stack", engine.STACK, namespace=settings.internet())
+    assert with_home.returncode == 0, with_home.stdout + with_home.stderr
     del env["PULUMI_HOME"]
     # The default home is below HOME: an empty one, so that what this machine has installed does not decide.
     env["HOME"] = str(tmp_path)

@@ -24,7 +24,7 @@ class FabricArgs:
 
     fleet: Fleet
     born: Mapping[str, Born]
-    machines: Mapping[str, pulumi.Resource]
+    machines: Mapping[str, pulumi.CustomResource]
     folder: Path
 
 
@@ -99,6 +99,8 @@ class Fabric(pulumi.ComponentResource):
             host=host,
             connection=connection(args.fleet, host, {host: at}),
             fabric_interface=args.fleet.fabric.interface,
+            # A rebuilt machine at the same address is another one: its key is made anew, not refused.
+            machine=args.machines[host].id,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.machines[host]),
         )
 

@@ -43,7 +43,7 @@ class Machine(pulumi.ComponentResource):
     """
 
     born: Born
-    resource: pulumi.Resource
+    resource: pulumi.CustomResource
     urn_at_cloud: pulumi.Output[str] | None
 
     def __init__(self, name: str, args: MachineArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -101,6 +101,7 @@ def up(config: Path | None = None) -> engine.Outcome:
     require_machine()
     at = place()
     with locked("rehearsal", cache()):
+        await_lock(at)
         if abandoned(at):
             say("an earlier run was killed while clouds were creating things, and nobody knows which exist:")
             say("this rehearsal is removed and begun anew (a real fleet would look each up and import it)")
@@ -160,14 +161,17 @@ def donated(at: Place) -> None:
 
 
 def stack(at: Place) -> None:
-    """The stack in a file backend; its lock is freed if the run that held it is dead, else waited for."""
+    """The stack in a file backend."""
     settings.folder("backend")
     if not at.checkpoint.is_file():
         done = engine.pulumi(at.env, "stack", "init", engine.STACK, "--no-select")
         if done.returncode != 0 and "already exists" not in done.stderr:
             raise CannotRunError(f"the stack could not be made: {done.stderr.strip()}")
-    locks = at.run / "backend" / ".pulumi" / "locks"
-    for lock in locks.rglob("*.json"):
+
+
+def await_lock(at: Place) -> None:
+    """Wait for another Pulumi that holds the state; free the lock of one that is dead."""
+    for lock in (at.run / "backend" / ".pulumi" / "locks").rglob("*.json"):
         if _held(lock):
             with Progress("another Pulumi holds the state: waiting for it", Estimate(30.0)):
                 while lock.is_file() and _held(lock):
@@ -191,8 +195,7 @@ def _held(lock: Path) -> bool:
 def abandoned(at: Place) -> bool:
     """Whether a killed run left creations of which nobody knows how they ended."""
     pending = at.deployment().get("pending_operations") or []
-    held = any(_held(lock) for lock in (at.run / "backend" / ".pulumi" / "locks").rglob("*.json"))
-    return not held and any(one.get("type") == "creating" for one in pending)
+    return any(one.get("type") == "creating" for one in pending)
 
 
 def apply(at: Place, config: Path | None = None) -> engine.Outcome:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from toolchain.places import ROOT
 
@@ -146,15 +146,16 @@ def up(
     outcome, begun = Outcome(), time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     errors = log.with_suffix(".err")
-    with log.open("w") as out, errors.open("w") as err:
+    # Into files and not pipes, in a session of its own: if we are killed, the engine finishes what it does.
+    with log.open("w") as out, errors.open("w") as err, log.open() as lines:
         child = subprocess.Popen(
             inside_network(argv, namespace), cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=err, text=True,
+            stdout=out, stderr=err, text=True, start_new_session=True,
         )  # fmt: skip
         try:
-            _follow(child, outcome, out.write, heard)
+            _follow(child, outcome, lines, heard)
         except BaseException:
-            # Pulumi ends what is in flight and writes its state; a second interruption would lose both.
+            # Told once, Pulumi ends what is in flight and writes its state; told twice it drops both.
             child.send_signal(signal.SIGINT)
             child.wait()
             raise
@@ -166,10 +167,20 @@ def up(
     return outcome
 
 
-def _follow(child: subprocess.Popen[str], outcome: Outcome, write: Callable[[str], Any], heard: Heard | None) -> None:
-    assert child.stdout is not None
-    for line in child.stdout:
-        write(line)
+def _follow(child: subprocess.Popen[str], outcome: Outcome, lines: TextIO, heard: Heard | None) -> None:
+    kept = ""
+    while True:
+        ended = child.poll() is not None
+        part = lines.readline()
+        if not part:
+            if ended:
+                return
+            time.sleep(0.05)
+            continue
+        kept += part
+        if not kept.endswith("\n"):
+            continue
+        line, kept = kept, ""
         if not line.startswith("{"):
             if line.strip():
                 outcome.said.append(line.strip())

@@ -1,7 +1,7 @@
 """The WireGuard fabric: an interface whose private key was born on the host and stays in one file.
 
-Peers are changed one by one with `wg set`, and only those that differ: a new host interrupts no flow. `wg syncconf` is for
-an interface that has no key yet, for it also sets the port, and wireguard-go then opens its socket anew.
+Peers are changed one by one with `wg set`, and only those that differ: a new host interrupts no flow. `wg syncconf` is
+for an interface that has no key yet, for it also sets the port, and wireguard-go then opens its socket anew.
 """
 
 from __future__ import annotations

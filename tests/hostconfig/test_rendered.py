@@ -103,9 +103,7 @@ def test_a1_09_no_rendered_text_and_no_script_holds_a_private_key() -> None:
         if not isinstance(change.step, Install | Uninstall):
             texts += [part for part in script(change.step, platform) if part]
     with_word = [line.strip() for text in texts for line in text.splitlines() if "PrivateKey" in line]
-    assert with_word == ["printf '[Interface]\\nPrivateKey = '"], (
-        "only the word, in the script that pipes the key file"
-    )
+    assert with_word == ["printf '[Interface]\\nPrivateKey = '"], "only the word, in the script that pipes the key file"
 
 
 def test_the_firewall_never_flushes_what_is_not_ours() -> None:

@@ -150,11 +150,14 @@ class Fleet(Strict):
         """The machines with a role, in name order."""
         return tuple(name for name, m in sorted(self.machines.items()) if role in m.roles)
 
+    def chooses(self, words: tuple[str, ...], host: str) -> bool:
+        """Whether words choose a managed machine: "all", one of its roles, or its name."""
+        machine = self.machines[host]
+        return machine.managed and ("all" in words or host in words or bool(set(words) & set(machine.roles)))
+
     def chosen(self, words: tuple[str, ...]) -> tuple[str, ...]:
-        """The managed machines that words choose: "all", a role, or a machine's name. Each once, in name order."""
-        return tuple(
-            name for name, m in self.managed.items() if "all" in words or name in words or set(words) & set(m.roles)
-        )
+        """The managed machines that words choose. Each once, in name order."""
+        return tuple(name for name in self.managed if self.chooses(words, name))
 
     @property
     def fabric_network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -72,17 +72,11 @@ def joining(fleet: Fleet, born: Mapping[str, Born]) -> tuple[str, ...]:
     return tuple(p for p in peering(fleet) if p not in known)
 
 
-def chosen(fleet: Fleet, host: str, words: tuple[str, ...]) -> bool:
-    """Whether words ("all", a role, a machine's name) choose a host."""
-    machine = fleet.machines[host]
-    return machine.managed and ("all" in words or host in words or bool(set(words) & set(machine.roles)))
-
-
 def scopes_on(fleet: Fleet, host: str) -> dict[str, Scope]:
     """The fabric scopes that hold on a host, by name."""
     found = {}
     for name, scope in sorted(fleet.fabric.scopes.items()):
-        if chosen(fleet, host, scope.on):
+        if fleet.chooses(scope.on, host):
             others = (h for h in fleet.chosen(scope.from_) if h != host and fleet.machines[h].fabric)
             sources = tuple(peer_of(fleet, h).address for h in others)
             found[name] = Scope(name, scope.proto, scope.ports, sources, scope.why)

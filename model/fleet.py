@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from model.clouds import Aws, DigitalOcean, Gcp
+from model.control import Control
 from model.dns import Zone
 from model.machine import Machine, Opening, OpeningFrom, Role
 from model.strict import IP, IPv4, IPv6, Name, Network, Ports, PublicKey, Strict, Text, WireGuardKey
@@ -110,6 +111,7 @@ class Recorded(Strict):
     ssh_host_key: PublicKey | None = None
     ipv4: IPv4 | None = None
     ipv6: IPv6 | None = None
+    authority: Text | None = Field(default=None, description="certificate of a control host's own authority, PEM")
 
 
 class Fleet(Strict):
@@ -130,6 +132,7 @@ class Fleet(Strict):
     digitalocean: DigitalOcean | None = None
     aws: Aws | None = None
     gcp: Gcp | None = None
+    control: Control | None = None
     recorded: dict[Name, Recorded] = {}
 
     def fqdn(self, machine: str) -> str:
@@ -158,6 +161,16 @@ class Fleet(Strict):
     def chosen(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """The managed machines that words choose. Each once, in name order."""
         return tuple(name for name in self.managed if self.chooses(words, name))
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """The managed machines that run the three servers, in name order."""
+        return tuple(n for n in self.having(self.control.role) if n in self.managed) if self.control else ()
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """The managed machines that run jobs, in name order."""
+        return tuple(n for n, m in self.managed.items() if any(self.roles[r].nomad for r in m.roles if r in self.roles))
 
     @property
     def fabric_network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from model.control import Node, Offer
 from model.strict import IP, InterfaceAddress, IPv4, IPv6, Name, Origin, Ports, Strict, Text
 
 OpeningFrom = Origin
@@ -31,6 +32,7 @@ class Role(Strict):
     packages: dict[Text, Text] = {}
     sysctl: dict[Text, Text] = {}
     openings: dict[Name, Opening] = {}
+    nomad: Offer | None = Field(default=None, description="what its machines offer to jobs")
 
 
 class Droplet(Strict):
@@ -156,5 +158,6 @@ class Machine(Strict):
     repositories: Repositories | None = None
     ssh_groups: tuple[Name, ...] = Field(default=(), description="groups that may log in here beyond ssh.allow_groups")
     openings: dict[Name, Opening] = Field(default={}, description="ports open on this machine alone")
+    nomad: Node | None = Field(default=None, description="what this machine offers to jobs beyond its roles")
     resting: dict[Name, Text] = Field(default={}, description="duty: why it is held out of it for now")
     note: Text | None = None

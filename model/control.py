@@ -1,4 +1,4 @@
-"""The control plane as data: which machines vote, under which names people reach it, and what each machine offers to jobs.
+"""The control plane as data: which machines vote, how people reach it, and what each machine offers to jobs.
 
 Left out here: who may do what (`access`), and the jobs themselves (`services`).
 """

@@ -1,0 +1,7 @@
+"""Clients for the HTTP APIs of Nomad, Consul and Vault: one small class, and errors that people can act on."""
+
+from servers.api import Answer, Api, System
+from servers.environment import from_environment
+from servers.errors import ApiError
+
+__all__ = ["Answer", "Api", "ApiError", "System", "from_environment"]

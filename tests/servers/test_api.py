@@ -1,0 +1,221 @@
+"""The clients against small real HTTP servers: what is sent, and what people are told."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers import Api, ApiError, from_environment
+
+Answers = Callable[[http.server.BaseHTTPRequestHandler], tuple[int, Any]]
+
+
+class Server:
+    """A server on the loopback that remembers what it was asked."""
+
+    def __init__(self, answers: Answers, tls: ssl.SSLContext | None = None) -> None:
+        self.seen: list[tuple[str, str, dict[str, str], Any]] = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                raw = self.rfile.read(length)
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                outer.seen.append((self.command, self.path, headers, json.loads(raw) if raw else None))
+                status, body = answers(self)
+                if status == 0:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
+                    return
+                text = body if isinstance(body, str) else json.dumps(body)
+                self.send_response(status)
+                self.send_header("Content-Type", "text/plain" if isinstance(body, str) else "application/json")
+                self.send_header("Content-Length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls:
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
+        self.thread = threading.Thread(target=self.http.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self.http.server_address[1])
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    running: list[Server] = []
+
+    def start(answers: Answers, tls: ssl.SSLContext | None = None) -> Server:
+        running.append(Server(answers, tls))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.http.shutdown()
+        one.http.server_close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    folder = tmp_path_factory.mktemp("tls")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=nomad.fleet.example", "-addext", "subjectAltName=DNS:nomad.fleet.example"]
+    command += ["-keyout", str(folder / "key"), "-out", str(folder / "pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "pem", folder / "key")
+    return folder / "pem", context
+
+
+def refusing(status: int, body: Any) -> Answers:
+    return lambda _: (status, body)
+
+
+@pytest.mark.parametrize(
+    ("system", "header"), [("nomad", "x-nomad-token"), ("consul", "x-consul-token"), ("vault", "x-vault-token")]
+)
+def test_the_token_goes_as_a_header_and_shows_nowhere(serve: Callable[..., Server], system: Any, header: str) -> None:
+    server = serve(lambda _: (200, {"fine": True}))
+    api = Api(system, f"http://127.0.0.1:{server.port}", " s.hush\n")
+    assert api.put("/v1/thing/a b", {"Name": "x"}, namespace="apps", dry=None, force=True) == {"fine": True}
+    ((method, path, headers, body),) = server.seen
+    assert (method, path, body) == ("PUT", "/v1/thing/a%20b?namespace=apps&force=true", {"Name": "x"})
+    assert headers[header] == "s.hush"
+    assert "hush" not in repr(api)
+
+
+def test_consul_is_never_asked_for_a_stale_answer(serve: Callable[..., Server]) -> None:
+    server = serve(lambda _: (200, []))
+    Api("consul", f"http://127.0.0.1:{server.port}").get("/v1/acl/policies")
+    Api("nomad", f"http://127.0.0.1:{server.port}").get("/v1/jobs", namespace="*")
+    assert [one[1] for one in server.seen] == ["/v1/acl/policies?consistent=", "/v1/jobs?namespace=%2A"]
+
+
+def test_what_is_not_there_is_none_when_asked_so(serve: Callable[..., Server]) -> None:
+    api = Api("nomad", f"http://127.0.0.1:{serve(refusing(404, 'job not found')).port}")
+    assert api.get("/v1/job/x", missing_ok=True) is None
+    with pytest.raises(ApiError) as caught:
+        api.get("/v1/job/x")
+    assert caught.value.status == 404
+    assert "refused GET /v1/job/x: job not found" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("system", "status", "body", "words"),
+    [
+        ("nomad", 403, "Permission denied", "may not do this"),
+        ("nomad", 403, "ACL token not found", "fleet login"),
+        ("nomad", 500, "No cluster leader", "no server leads"),
+        ("consul", 403, "ACL not found", "fleet login"),
+        ("consul", 500, "No cluster leader", "no server leads"),
+        ("vault", 503, {"errors": ["Vault is sealed"]}, "fleet unseal"),
+        ("vault", 501, {"errors": ["Vault is not initialized"]}, "fleet bootstrap"),
+        ("vault", 403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}, "may not do this"),
+        ("vault", 403, {"errors": ["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}, "run out"),
+        ("nomad", 502, "<html>Bad Gateway</html>", "no server behind it"),
+    ],
+)
+def test_a_refusal_is_one_sentence_with_the_way_out(
+    serve: Callable[..., Server], system: Any, status: int, body: Any, words: str
+) -> None:
+    address = f"http://127.0.0.1:{serve(refusing(status, body)).port}"
+    with pytest.raises(ApiError) as caught:
+        Api(system, address, "s.hush").get("/v1/jobs")
+    told = str(caught.value)
+    assert told.startswith(f"{system} at {address} refused GET /v1/jobs: ")
+    assert words in told
+    assert "\n" not in told
+    assert "hush" not in told
+    assert caught.value.status == status
+
+
+def test_what_waiting_may_help_and_what_not(serve: Callable[..., Server]) -> None:
+    def caught(status: int, body: Any, system: Any = "nomad") -> ApiError:
+        with pytest.raises(ApiError) as info:
+            Api(system, f"http://127.0.0.1:{serve(refusing(status, body)).port}").get("/v1/x")
+        return info.value
+
+    assert caught(500, "No cluster leader").unavailable
+    assert caught(503, {"errors": ["Vault is sealed"]}, "vault").sealed
+    assert not caught(403, "Permission denied").unavailable
+    assert not caught(500, "job was refused").unavailable
+
+
+def test_nobody_there() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(ApiError) as caught:
+        Api("nomad", f"http://127.0.0.1:{port}").get("/v1/jobs")
+    assert caught.value.status is None
+    assert str(caught.value).startswith(f"cannot connect to nomad at http://127.0.0.1:{port} for GET /v1/jobs")
+
+
+def test_a_read_is_repeated_and_a_write_is_not(serve: Callable[..., Server]) -> None:
+    def broken_once(_: Any) -> tuple[int, Any]:
+        return (0, None) if len(server.seen) == 1 else (200, {"n": len(server.seen)})
+
+    server = serve(broken_once)
+    api = Api("nomad", f"http://127.0.0.1:{server.port}")
+    assert api.get("/v1/x") == {"n": 2}
+    server.seen.clear()
+    with pytest.raises(ApiError, match="broke off while answering PUT"):
+        api.put("/v1/x", {})
+    assert len(server.seen) == 1
+
+
+def test_another_address_is_dialled_under_the_same_name(
+    serve: Callable[..., Server], certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    pem, tls = certificate
+    server = serve(lambda _: (200, "ok"), tls)
+    address, dialled = "https://nomad.fleet.example", f"127.0.0.1:{server.port}"
+    assert Api("nomad", address, ca_file=str(pem), connect_to=dialled).get("/v1/x") == "ok"
+    assert server.seen[0][2]["host"] == "nomad.fleet.example"
+    with pytest.raises(ApiError, match="not trusted here") as caught:
+        Api("nomad", address, connect_to=dialled).get("/v1/x")
+    assert caught.value.status is None
+    with pytest.raises(ApiError, match=r"not trusted here.*ostname mismatch"):
+        Api("nomad", "https://other.example", ca_file=str(pem), connect_to=dialled).get("/v1/x")
+
+
+def test_a_stream_comes_as_it_is_sent(serve: Callable[..., Server]) -> None:
+    server = serve(lambda _: (200, "one\ntwo\n"))
+    assert b"".join(Api("nomad", f"http://127.0.0.1:{server.port}").stream("/v1/logs", follow=True)) == b"one\ntwo\n"
+    refusing_ = serve(refusing(403, "Permission denied"))
+    with pytest.raises(ApiError, match="may not do this"):
+        list(Api("nomad", f"http://127.0.0.1:{refusing_.port}").stream("/v1/logs"))
+
+
+def test_the_environment_says_where_and_who(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(lambda _: (200, "leader"))
+    monkeypatch.setenv("CONSUL_HTTP_ADDR", f"127.0.0.1:{server.port}")
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", "t1")
+    from_environment("consul").get("/v1/status/leader")
+    from_environment("nomad", f"http://127.0.0.1:{server.port}", environment={"NOMAD_TOKEN": "t2"}).get("/v1/x")
+    assert [one[2].get("x-consul-token") or one[2].get("x-nomad-token") for one in server.seen] == ["t1", "t2"]
+    with pytest.raises(ApiError, match="set VAULT_ADDR"):
+        from_environment("vault", environment={})
+    with pytest.raises(ApiError, match="https://<name>"):
+        Api("vault", "vault.example")

@@ -15,6 +15,7 @@ from model.clouds import Aws, DigitalOcean, Gcp
 from model.control import Control
 from model.dns import Zone
 from model.machine import Machine, Opening, OpeningFrom, Role
+from model.services import Image, ImageName, Service, ServiceName
 from model.strict import IP, IPv4, IPv6, Name, Network, Ports, PublicKey, Strict, Text, WireGuardKey
 
 
@@ -133,6 +134,11 @@ class Fleet(Strict):
     aws: Aws | None = None
     gcp: Gcp | None = None
     control: Control | None = None
+    images: dict[ImageName, Image] = {}
+    services: dict[ServiceName, Service] = Field(default={}, description="one file each: services/<name>.yaml")
+    service_files: dict[ServiceName, dict[Text, str]] = Field(
+        default={}, description="bodies of templates, read from services/files/<service>/"
+    )
     recorded: dict[Name, Recorded] = {}
 
     def fqdn(self, machine: str) -> str:

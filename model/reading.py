@@ -6,7 +6,6 @@ Left out on purpose: anchors, merge keys and tags. A fact stands where it is rea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,38 +14,15 @@ from typing import Any
 import yaml
 
 from model.errors import Problem
+from model.nodes import Core, Reader, Where, key_of, no_text, show
 
-Where = tuple[str | int, ...]
-
-# No fact of a fleet is nested deeper; a file that is was not meant for us, and Python's own stack has an end.
-DEEPEST = 40
-
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-# At most 18 digits: longer ones are identifiers, and Python refuses to read thousands of them.
-_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-
-_PLAIN = "plain"
-_QUOTED = "quoted"
-
-
-class _Core(yaml.CSafeLoader):
-    """Tells plain words from quoted ones and leaves their meaning to us."""
-
-    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
-        if kind is yaml.ScalarNode:
-            return _PLAIN if implicit[0] else _QUOTED
-        return _PLAIN
-
-    # Path resolvers are a feature nobody here uses, and they cost a call per node.
-    def descend_resolver(self, current_node: Any, current_index: Any) -> None: ...
-    def ascend_resolver(self) -> None: ...
+SERVICES = "services"
+FILES = "files"
 
 
 @dataclass
 class Part:
-    """One top-level key: the file it stands in and its nodes."""
+    """One top-level key, or one service's file: the file it stands in and its nodes."""
 
     file: str
     key: yaml.Node
@@ -55,10 +31,13 @@ class Part:
 
 @dataclass
 class Reading:
-    """What the files of a folder say. `whole` is false when something in them could not be read; `unread` says what."""
+    """What the files of a folder say. `whole` is false when something in them could not be read; `unread` says what.
+
+    A part is a top-level key of a file, or one service, which is a file of its own.
+    """
 
     data: dict[str, Any] = field(default_factory=dict)
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[Where, Part] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     folder: str = ""
     whole: bool = True
@@ -66,11 +45,12 @@ class Reading:
 
     def place(self, path: Where) -> tuple[str, int]:
         """File and line of a path, or of the nearest thing around it that exists."""
-        part = self.parts.get(str(path[0])) if path else None
-        if part is None:
+        known = max((p for p in self.parts if path[: len(p)] == p), key=len, default=None)
+        if known is None:
             return self.folder, 0
+        part = self.parts[known]
         node, line = part.value, part.key.start_mark.line
-        for step in path[1:]:
+        for step in path[len(known) :]:
             found = _child(node, step)
             if found is None:
                 break
@@ -88,18 +68,6 @@ def _child(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def show(path: Where) -> str:
-    """A path as people write it: machines.a-ams-nl.volumes, roles[2], zones."voidlinux.org"."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        else:
-            plain = re.fullmatch(r"[A-Za-z0-9_-]+", step)
-            text += ("." if text else "") + (step if plain else f'"{step}"')
-    return text
-
-
 def read(folder: Path) -> Reading:
     """Read every *.yaml file of a folder, in name order."""
     reading = Reading(folder=str(folder))
@@ -114,41 +82,83 @@ def read(folder: Path) -> Reading:
         reading.problems.append(Problem(str(folder), 0, "", wrong, rule, way_out))
     for file in files:
         reading.problems += list(_read_file(reading, file))
+    _read_services(reading, folder / SERVICES)
     return reading
 
 
-def _read_file(reading: Reading, file: Path) -> Iterator[Problem]:
-    if file.suffix == ".yml":
-        reading.whole = False
-        yield Problem(
-            str(file), 0, "", "ends in .yml", "Files of a stack end in .yaml.", f"rename it to {file.stem}.yaml"
-        )
+def _read_services(reading: Reading, folder: Path) -> None:
+    """Each file of the folder as one service, and the texts in its folder `files` as the bodies of templates."""
+    if not folder.is_dir():
         return
-    root, problem = _compose(file)
+    for file in sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml")):
+        reading.problems += list(_read_service(reading, file))
+    bodies = folder / FILES
+    for service in sorted(p for p in bodies.iterdir() if p.is_dir()) if bodies.is_dir() else ():
+        texts: dict[str, str] = {}
+        reading.data.setdefault("service_files", {})[service.name] = texts
+        for file in sorted(p for p in service.rglob("*") if p.is_file()):
+            raw = file.read_bytes()
+            try:
+                texts[file.relative_to(service).as_posix()] = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                reading.whole = False
+                reading.problems.append(no_text(file, raw, error))
+
+
+def _read_service(reading: Reading, file: Path) -> Iterator[Problem]:
+    root, problem = _root(file, "A service's file is a mapping of what the service is.", "begin with a key: `block:`")
     if problem is not None or root is None:
         reading.whole = False
         if problem is not None:
             yield problem
         return
-    if not isinstance(root, yaml.MappingNode):
+    path: Where = (SERVICES, file.stem)
+    services = reading.data.setdefault(SERVICES, {})
+    if not isinstance(services, dict):
+        return  # a plain file says something else of that name, which the types refuse
+    if file.stem in services:
         reading.whole = False
-        yield Problem(
-            str(file),
-            root.start_mark.line + 1,
-            "",
-            "holds no keys at its top level",
-            "A stack's file is a mapping of the fleet's parts.",
-            "begin with a key such as `machines:`",
-        )
+        what = f"{file.stem} stands in {reading.place(path)[0]} too"
+        yield Problem(str(file), 1, show(path), what, "A service is one file.", "keep one of the two")
+        return
+    reading.parts[path] = Part(str(file), root, root)
+    reader = Reader(str(file), set())
+    services[file.stem] = reader.plain(root, path, 0)
+    reading.whole = reading.whole and not reader.unread
+    reading.unread |= reader.unread
+    yield from reader.problems
+
+
+def _root(file: Path, rule: str, way_out: str) -> tuple[yaml.MappingNode | None, Problem | None]:
+    """The mapping that a file holds, or what is wrong with it."""
+    if file.suffix == ".yml":
+        said = "Files of a stack end in .yaml."
+        return None, Problem(str(file), 0, "", "ends in .yml", said, f"rename it to {file.stem}.yaml")
+    root, problem = _compose(file)
+    if problem is not None or root is None:
+        return None, problem
+    if not isinstance(root, yaml.MappingNode):
+        what = "holds no keys at its top level"
+        return None, Problem(str(file), root.start_mark.line + 1, "", what, rule, way_out)
+    return root, None
+
+
+def _read_file(reading: Reading, file: Path) -> Iterator[Problem]:
+    rule = "A stack's file is a mapping of the fleet's parts."
+    root, problem = _root(file, rule, "begin with a key such as `machines:`")
+    if problem is not None or root is None:
+        reading.whole = False
+        if problem is not None:
+            yield problem
         return
     seen: set[int] = set()
     names: set[str] = set()
     for key, value in root.value:
-        name, problem = _key(str(file), key, (), names)
+        name, problem = key_of(str(file), key, (), names)
         if problem is not None:
             yield problem
             continue
-        other = reading.parts.get(name)
+        other = reading.parts.get((name,))
         if other is not None:
             reading.whole = False  # of two parts, neither is the whole of it
             yield Problem(
@@ -160,8 +170,8 @@ def _read_file(reading: Reading, file: Path) -> Iterator[Problem]:
                 "move both parts into one file",
             )
             continue
-        reading.parts[name] = Part(str(file), key, value)
-        reader = _Reader(str(file), seen)
+        reading.parts[(name,)] = Part(str(file), key, value)
+        reader = Reader(str(file), seen)
         reading.data[name] = reader.plain(value, (name,), key.start_mark.line)
         reading.whole = reading.whole and not reader.unread
         reading.unread |= reader.unread
@@ -180,11 +190,9 @@ def _compose(file: Path) -> tuple[yaml.Node | None, Problem | None]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        what = f"is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}"
-        return None, Problem(str(file), line, "", what, "A stack's files are UTF-8 text.", "save the file as UTF-8")
+        return None, no_text(file, raw, error)
     try:
-        root = yaml.compose(text, Loader=_Core)
+        root = yaml.compose(text, Loader=Core)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line + 1 if mark else 0
@@ -199,91 +207,4 @@ def _compose(file: Path) -> tuple[yaml.Node | None, Problem | None]:
     return root, None
 
 
-def _key(file: str, node: yaml.Node, path: Where, names: set[str]) -> tuple[str, Problem | None]:
-    """A mapping's key, which is text and stands once."""
-    line = node.start_mark.line + 1
-    if not isinstance(node, yaml.ScalarNode):
-        what = "a key is a list or a mapping"
-        return "", Problem(file, line, show(path), what, "Keys are text.", "give it a name")
-    name = str(node.value)
-    if name == "<<" and node.tag == _PLAIN:
-        return "", _no_anchor(file, line, path, "a merge key `<<`")
-    if node.tag not in (_PLAIN, _QUOTED):
-        return "", _no_tag(file, line, path, node.tag)
-    if node.tag == _PLAIN and not isinstance(_scalar(name), str):
-        what = f"the key {name or 'that is empty'} is no text"
-        return "", Problem(file, line, show(path), what, "Keys are text.", f'write it in quotes: "{name}"')
-    if name in names:
-        what = f"{name} stands here twice"
-        return "", Problem(file, line, show((*path, name)), what, "A key stands once.", "keep one of the two")
-    names.add(name)
-    return name, None
-
-
-def _no_anchor(file: str, line: int, path: Where, what: str) -> Problem:
-    rule = "A fact stands where it is read: no anchors and merge keys."
-    return Problem(file, line, show(path), f"{what} stands here", rule, "write the value out, or use a role for it")
-
-
-def _no_tag(file: str, line: int, path: Where, tag: str) -> Problem:
-    return Problem(file, line, show(path), f"the tag {tag} stands here", "Data has no YAML tags.", "remove the tag")
-
-
-def _scalar(text: str) -> str | int | float | bool | None:
-    if text in _NULL:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    # Most words begin with a letter: that question is cheaper than two patterns.
-    if text[0] in "0123456789+-.":
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        if _FLOAT.fullmatch(text):
-            return float(text.replace(".inf", "inf").replace(".nan", "nan")) if "n" not in text.lower() else text
-    return text
-
-
-class _Reader:
-    """Turns nodes into plain data: dicts, tuples and scalars."""
-
-    def __init__(self, file: str, seen: set[int]) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-        self.unread: set[Where] = set()
-        self._seen = seen
-
-    def plain(self, node: yaml.Node, path: Where, line: int) -> Any:
-        """The value of a node. `line` is where its key stands: a shared node knows only its first place."""
-        if id(node) in self._seen:
-            self.unread.add(path)
-            self.problems.append(_no_anchor(self.file, line + 1, path, "an alias to an anchor"))
-            return None
-        self._seen.add(id(node))
-        if node.tag not in (_PLAIN, _QUOTED):
-            self.unread.add(path)
-            self.problems.append(_no_tag(self.file, node.start_mark.line + 1, path, node.tag))
-            return None
-        if isinstance(node, yaml.ScalarNode):
-            return _scalar(node.value) if node.tag == _PLAIN else node.value
-        if len(path) > DEEPEST:
-            self.unread.add(path)
-            what = f"is nested more than {DEEPEST} deep"
-            rule = "No fact is nested that deep."
-            self.problems.append(
-                Problem(self.file, node.start_mark.line + 1, show(path), what, rule, "look for a bracket too many")
-            )
-            return None
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        return tuple(self.plain(item, (*path, i), item.start_mark.line) for i, item in enumerate(node.value))
-
-    def _mapping(self, node: yaml.MappingNode, path: Where) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        names: set[str] = set()
-        for key, value in node.value:
-            name, problem = _key(self.file, key, path, names)
-            if problem is not None:
-                self.problems.append(problem)
-            else:
-                result[name] = self.plain(value, (*path, name), key.start_mark.line)
-        return result
+__all__ = ["Part", "Reading", "Where", "read", "show"]

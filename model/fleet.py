@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from model.access import Access
 from model.clouds import Aws, DigitalOcean, Gcp
 from model.control import Control
 from model.dns import Zone
@@ -134,6 +135,7 @@ class Fleet(Strict):
     aws: Aws | None = None
     gcp: Gcp | None = None
     control: Control | None = None
+    access: Access | None = None
     images: dict[ImageName, Image] = {}
     services: dict[ServiceName, Service] = Field(default={}, description="one file each: services/<name>.yaml")
     service_files: dict[ServiceName, dict[Text, str]] = Field(

@@ -26,6 +26,8 @@ class Born:
     ipv6: Leaf = None
     wireguard_key: Leaf = None
     ssh_host_key: Leaf = None
+    authority: Leaf = None
+    """Certificate of a control host's own authority, PEM."""
 
 
 def from_data(fleet: Fleet) -> dict[str, Born]:
@@ -38,6 +40,7 @@ def from_data(fleet: Fleet) -> dict[str, Born]:
             ipv6=machine.public.ipv6 or (known.ipv6 if known else None),
             wireguard_key=known.wireguard_key if known else None,
             ssh_host_key=known.ssh_host_key if known else None,
+            authority=known.authority if known else None,
         )
     return found
 
@@ -52,6 +55,7 @@ def from_outputs(fleet: Fleet, hosts: Mapping[str, Mapping[str, Any]]) -> dict[s
             ipv6=seen.get("ipv6") or found[name].ipv6,
             wireguard_key=seen.get("wireguard_key") or found[name].wireguard_key,
             ssh_host_key=seen.get("ssh_host_key") or found[name].ssh_host_key,
+            authority=seen.get("authority") or found[name].authority,
         )
     return found
 

@@ -10,14 +10,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from hostconfig import steps
-from hostconfig.desired import Desired
 from hostconfig.drift import drift_of
 from hostconfig.firewall import RULES
 from hostconfig.leaving import leaving
 from hostconfig.manifest import AccountRecord, FileRecord, Manifest, SysctlRecord, sha256
 from hostconfig.observed import Observed
-from hostconfig.parts import Account, Ground, ManagedFile, Part, Service
-from hostconfig.plan import ground_of
+from hostconfig.parts import Account, HostPlan, ManagedFile, Part, Service
+from hostconfig.plan import AnyDesired, plan_of
 from hostconfig.steps import Change
 
 
@@ -32,24 +31,24 @@ class Assessment:
     """What the host's manifest says once all changes are made."""
 
 
-def assess(desired: Desired, observed: Observed, acknowledged: Collection[str] = frozenset()) -> Assessment:
+def assess(desired: AnyDesired, observed: Observed, acknowledged: Collection[str] = frozenset()) -> Assessment:
     """What to do on this host, and what somebody else did."""
     if observed.platform.os != desired.os:
         found = observed.platform.os or "no system we know"
         return Assessment(conflicts={"os": f"the host runs {found}, the data says {desired.os}: correct one of them"})
-    ground = ground_of(desired, observed.platform)
+    plan = plan_of(desired, observed.platform)
     known = observed.manifest or Manifest()
-    drift = drift_of(ground, observed) if observed.manifest else {"ground": "never applied by this program"}
+    drift = drift_of(plan, observed) if observed.manifest else {plan.layer: "never applied by this program"}
     conflicts = {
-        subject: what for subject, what in _conflicts(ground, observed, known) if subject not in set(acknowledged)
+        subject: what for subject, what in _conflicts(plan, observed, known) if subject not in set(acknowledged)
     }
-    final = settled(ground, observed, known)
-    body = [*_arriving(ground, observed, known), *leaving(ground, observed, known)]
+    final = settled(plan, observed, known)
+    body = [*_arriving(plan, observed, known), *leaving(plan, observed, known)]
     if body or final != observed.manifest:
         first = Change(
-            "manifest", "note what is about to change", steps.Record(intended(final, ground, observed, known))
+            "manifest", "note what is about to change", steps.Record(plan.layer, intended(final, plan, observed, known))
         )
-        last = Change("manifest", "note what is there now", steps.Record(final))
+        last = Change("manifest", "note what is there now", steps.Record(plan.layer, final))
         body = [first, *body, last] if body else [last]
     return Assessment(tuple(body), drift, conflicts, final)
 
@@ -57,7 +56,7 @@ def assess(desired: Desired, observed: Observed, acknowledged: Collection[str] =
 def differs(file: ManagedFile, observed: Observed) -> bool:
     """Whether the host's file is not exactly this one."""
     there = observed.files.get(file.path)
-    return there is None or (there.sha256, there.mode, there.owner) != (sha256(file.text), file.mode, "root:root")
+    return there is None or (there.sha256, there.mode, there.owner) != (sha256(file.text), file.mode, file.owner)
 
 
 def firewall_off(observed: Observed) -> bool:
@@ -65,9 +64,9 @@ def firewall_off(observed: Observed) -> bool:
     return not observed.firewall_live or observed.firewall_live != observed.firewall_loaded
 
 
-def link_off(ground: Ground, observed: Observed) -> bool:
+def link_off(plan: HostPlan, observed: Observed) -> bool:
     """Whether the fabric interface runs otherwise than it should."""
-    wish, there = ground.link, observed.link
+    wish, there = plan.link, observed.link
     if wish is None:
         return False
     if there is None:
@@ -80,26 +79,29 @@ def link_off(ground: Ground, observed: Observed) -> bool:
     )
 
 
-def _arriving(ground: Ground, observed: Observed, known: Manifest) -> Iterator[Change]:
+def _arriving(plan: HostPlan, observed: Observed, known: Manifest) -> Iterator[Change]:
     """What is missing or different, concern by concern."""
-    missing = tuple(name for name in ground.packages if name not in observed.packages)
+    missing = tuple(name for name in plan.packages if name not in observed.packages)
     if missing:
         yield Change(f"package {', '.join(missing)}", "install", steps.Install(missing))
-    if observed.hostname != ground.hostname:
-        yield Change("hostname", f"set to {ground.hostname}", steps.SetHostname(ground.hostname))
-    for group in ground.groups:
+    if plan.hostname and observed.hostname != plan.hostname:
+        yield Change("hostname", f"set to {plan.hostname}", steps.SetHostname(plan.hostname))
+    for group in plan.groups:
         if group not in observed.groups:
             yield Change(f"group {group}", "make", steps.MakeGroup(group))
-    for account in ground.accounts:
+    for account in plan.accounts:
         yield from _account(account, observed, known)
-    for part in ground.parts:
-        yield from _part(part, ground, observed, known)
+    for part in plan.parts:
+        yield from _part(part, plan, observed, known)
 
 
 def _account(account: Account, observed: Observed, known: Manifest) -> Iterator[Change]:
     there = observed.users.get(account.name)
     record = known.users.get(account.name)
-    leave = tuple(sorted(set(record.groups) - set(account.groups))) if record else ()
+    held = {
+        group for other in observed.others if account.name in other.users for group in other.users[account.name].groups
+    }
+    leave = tuple(sorted(set(record.groups) - set(account.groups) - held)) if record else ()
     if there is None:
         yield Change(f"user {account.name}", "make", steps.SetAccount(account, exists=False))
         return
@@ -107,15 +109,15 @@ def _account(account: Account, observed: Observed, known: Manifest) -> Iterator[
     same = (
         set(account.groups) <= there.groups
         and not leave
-        and there.shell == account.shell
-        and there.comment == account.comment
+        and account.shell in ("", there.shell)
+        and (not account.shell or there.comment == account.comment)
         and account.uid in (None, there.uid)
     )
     if not same:
         yield Change(f"user {account.name}", "change", steps.SetAccount(account, exists=True, leave=leave))
 
 
-def _part(part: Part, ground: Ground, observed: Observed, known: Manifest) -> Iterator[Change]:
+def _part(part: Part, plan: HostPlan, observed: Observed, known: Manifest) -> Iterator[Change]:
     changed = [file for file in part.files if differs(file, observed)]
     yield from (_write(file, observed, known) for file in changed if not file.late)
     for key, value in part.sysctl:
@@ -123,7 +125,7 @@ def _part(part: Part, ground: Ground, observed: Observed, known: Manifest) -> It
             yield Change(f"sysctl {key}", f"set to {value}", steps.SetSysctl(key, value))
     woken = {file.wakes for file in changed}
     for service in part.services:
-        yield from _service(service, service.name in woken, ground, observed)
+        yield from _service(service, service.name in woken, plan, observed)
     yield from (_write(file, observed, known) for file in changed if file.late)
 
 
@@ -135,9 +137,9 @@ def _write(file: ManagedFile, observed: Observed, known: Manifest) -> Change:
     return Change(file.path, what, steps.WriteFile(file, keep_before=keep))
 
 
-def _service(service: Service, woken: bool, ground: Ground, observed: Observed) -> Iterator[Change]:
+def _service(service: Service, woken: bool, plan: HostPlan, observed: Observed) -> Iterator[Change]:
     off = (service.name == "fleet-firewall" and firewall_off(observed)) or (
-        service.name == "fleet-fabric" and link_off(ground, observed)
+        service.name == "fleet-fabric" and link_off(plan, observed)
     )
     if service.supervised and observed.services.get(service.name, "absent") != "up":
         yield Change(f"service {service.name}", "start", steps.EnableService(service))
@@ -146,8 +148,8 @@ def _service(service: Service, woken: bool, ground: Ground, observed: Observed) 
         yield Change(f"service {service.name}", "take up the change", steps.WakeService(service))
 
 
-def _conflicts(ground: Ground, observed: Observed, known: Manifest) -> Iterator[tuple[str, str]]:
-    wanted = {file.path: sha256(file.text) for file in ground.files}
+def _conflicts(plan: HostPlan, observed: Observed, known: Manifest) -> Iterator[tuple[str, str]]:
+    wanted = {file.path: sha256(file.text) for file in plan.files}
     for path, record in sorted(known.files.items()):
         there = observed.files.get(path)
         if there is not None and there.sha256 not in (record.sha256, record.next, wanted.get(path)):
@@ -159,38 +161,44 @@ def _conflicts(ground: Ground, observed: Observed, known: Manifest) -> Iterator[
         yield "firewall", "rules changed by hand since the last apply"
 
 
-def settled(ground: Ground, observed: Observed, known: Manifest) -> Manifest:
+def settled(plan: HostPlan, observed: Observed, known: Manifest) -> Manifest:
     """The manifest once everything is as it should be."""
-    ours = {name for name in known.packages if name in ground.packages}
+    ours = {name for one in (known, *observed.others) for name in one.packages}
     users = {}
-    for account in ground.accounts:
+    for account in plan.accounts:
         record, there = known.users.get(account.name), observed.users.get(account.name)
+        made_before = any(account.name in other.users and other.users[account.name].made for other in observed.others)
         held = set(record.groups) if record else set()
         added = {group for group in account.groups if there is None or group not in there.groups or group in held}
         users[account.name] = AccountRecord(
-            made=record.made if record else there is None, groups=tuple(sorted(added)), shell=account.shell
+            made=record.made if record else there is None or made_before,
+            groups=tuple(sorted(added)),
+            shell=account.shell,
         )
-    made = {group for group in ground.groups if group in known.groups or group not in observed.groups}
+    ours_too = {group for one in (known, *observed.others) for group in one.groups}
+    made = {group for group in plan.groups if group in ours_too or group not in observed.groups}
     settings = {}
-    for key, value in ground.sysctl.items():
+    for key, value in plan.sysctl.items():
         before = known.sysctl[key].before if key in known.sysctl else observed.sysctl.get(key, "")
         settings[key] = SysctlRecord(before=before, value=" ".join(value.split()))
     return Manifest(
-        files={file.path: FileRecord(sha256=sha256(file.text), mode=file.mode) for file in ground.files},
-        packages=tuple(sorted(ours | {name for name in ground.packages if name not in observed.packages})),
-        wanted=ground.packages,
+        files={
+            file.path: FileRecord(sha256=sha256(file.text), mode=file.mode, owner=file.owner) for file in plan.files
+        },
+        packages=tuple(sorted(name for name in plan.packages if name in ours or name not in observed.packages)),
+        wanted=plan.packages,
         groups=tuple(sorted(made)),
         users=users,
         sysctl=settings,
-        services=tuple(sorted(service.name for service in ground.services if service.supervised)),
-        peers={name: key for name, key, _ in ground.link.peers} if ground.link else {},
+        services=tuple(sorted(service.name for service in plan.services if service.supervised)),
+        peers={name: key for name, key, _ in plan.link.peers} if plan.link else {},
     )
 
 
-def intended(final: Manifest, ground: Ground, observed: Observed, known: Manifest) -> Manifest:
+def intended(final: Manifest, plan: HostPlan, observed: Observed, known: Manifest) -> Manifest:
     """The manifest while the changes are under way: both what was ours and what is about to be."""
     files = dict(known.files)
-    for file in ground.files:
+    for file in plan.files:
         old = known.files.get(file.path)
         if differs(file, observed):
             there = observed.files.get(file.path)
@@ -198,6 +206,7 @@ def intended(final: Manifest, ground: Ground, observed: Observed, known: Manifes
                 # What is there now is accepted: it was ours, or nobody's, or acknowledged.
                 sha256=there.sha256 if there else None,
                 mode=file.mode,
+                owner=file.owner,
                 next=sha256(file.text),
                 ours=there is None or (old is not None and (old.ours or there.sha256 == old.next)),
             )

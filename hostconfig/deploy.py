@@ -1,4 +1,4 @@
-"""The ground of each host, for plain pyinfra: `pyinfra hostconfig/inventory.py hostconfig/deploy.py --dry`."""
+"""One layer of each host, for plain pyinfra: `pyinfra hostconfig/inventory.py hostconfig/deploy.py --dry`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if str(Path(__file__).resolve().parent.parent) not in sys.path:
 from pyinfra import logger
 from pyinfra.context import ctx_host, host, state
 
-from hostconfig.ground import GroundError, configure
+from hostconfig.deployment import HostError, configure
 
 acknowledged = frozenset(filter(None, os.environ.get("FLEET_ACKNOWLEDGED", "").split(",")))
 try:
-    configured = configure(host.data.desired, acknowledged=acknowledged)
-except (GroundError, ValueError) as error:
+    configured = configure(host.data.desired, layer=host.data.layer, acknowledged=acknowledged)
+except (HostError, ValueError) as error:
     # This host stops, by name; the others go on.
     logger.error(f"{host.print_prefix}{error}")
     state.fail_hosts({ctx_host.get()})  # type: ignore[no-untyped-call]

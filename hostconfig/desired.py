@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_interface, ip_network
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -74,6 +74,9 @@ Network = Annotated[str, AfterValidator(_network)]
 Listener = Annotated[str, AfterValidator(_listener)]
 Ports = Annotated[str, BeforeValidator(_port_range)]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:]+\]):\d{1,5}$")]
+Pem = Annotated[str, StringConstraints(pattern=r"^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n-]+$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.:/_-]+$")]
+Contact = Annotated[str, StringConstraints(pattern=r"^mailto:[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+$")]
 StubTarget = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F:.]+@\d{1,5}$")]
 
 
@@ -172,9 +175,64 @@ class Fabric(Strict):
     joining: dict[Label, Peer] = {}
 
 
+class Authority(Strict):
+    """A control host as the private authority that it is. Null: not born yet, or not known here."""
+
+    address: Address
+    ssh_host_key: SshKey | None = None
+    certificate: Pem | None = None
+
+
+class Enrolled(Strict):
+    """A host that an authority signs for, and the names that it may have: never the names that it asks for."""
+
+    address: Address
+    fqdn: Domain
+    ssh_host_key: SshKey | None = None
+    names: tuple[Domain | Address, ...] = ()
+
+
+class Pki(Strict):
+    """Whom this host trusts and asks for its leaf certificate; on a control host also whom it signs for."""
+
+    authorities: dict[Label, Authority]
+    hosts: dict[Label, Enrolled] = {}
+    leaf_days: int = Field(default=30, ge=1, le=398)
+    renew_days: int = Field(default=10, ge=1)
+    authority: bool = False
+    wakes: tuple[Name, ...] = ()
+    """Services, by our names, that must hear of a new certificate."""
+
+
+class PublicNames(Strict):
+    """The public HTTPS names of the three APIs."""
+
+    nomad: Domain
+    consul: Domain
+    vault: Domain
+
+
+class Acme(Strict):
+    """Where the public names' certificates come from; `trust` where that directory's own certificate is nobody's."""
+
+    directory: Url
+    contact: Contact
+    trust: Pem | None = None
+
+
+class WaysIn(Strict):
+    """How people reach the three APIs: one HTTPS name each, on every control host."""
+
+    names: PublicNames
+    acme: Acme
+    servers: dict[Label, Address]
+    own: Label
+
+
 class Desired(Strict):
     """The whole ground state of one host."""
 
+    layer: ClassVar[str] = "ground"
     hostname: Label
     fqdn: Domain
     os: Literal["debian", "void"]
@@ -187,6 +245,8 @@ class Desired(Strict):
     ssh: Ssh
     firewall: Firewall
     fabric: Fabric | None = None
+    pki: Pki | None = None
+    ways_in: WaysIn | None = None
 
     @model_validator(mode="after")
     def _somebody_can_still_log_in(self) -> Self:

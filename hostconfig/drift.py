@@ -5,16 +5,16 @@ from __future__ import annotations
 from hostconfig.firewall import RULES
 from hostconfig.manifest import Manifest
 from hostconfig.observed import Observed
-from hostconfig.parts import Ground
+from hostconfig.parts import HostPlan
 
 
-def drift_of(ground: Ground, observed: Observed) -> dict[str, str]:
+def drift_of(plan: HostPlan, observed: Observed) -> dict[str, str]:
     """Subject -> what. Measured against the host's own manifest, so that news in the data are not taken for drift."""
     known = observed.manifest
     assert known is not None
-    found = {**_files(observed, known), **_things(ground, observed, known), **_firewall(observed, known)}
-    if ground.link is not None and "fleet-fabric" in known.services:
-        found |= _fabric(ground, observed, known)
+    found = {**_files(observed, known), **_things(plan, observed, known), **_firewall(observed, known)}
+    if plan.link is not None and "fleet-fabric" in known.services:
+        found |= _fabric(plan, observed, known)
     return dict(sorted(found.items()))
 
 
@@ -26,14 +26,14 @@ def _files(observed: Observed, known: Manifest) -> dict[str, str]:
             found[path] = "missing"
         elif there.sha256 not in (record.sha256, record.next):
             found[path] = "edited by hand"
-        elif there.mode != record.mode or there.owner != "root:root":
-            found[path] = f"has mode {there.mode} and owner {there.owner} instead of {record.mode} and root:root"
+        elif there.mode != record.mode or there.owner != record.owner:
+            found[path] = f"has mode {there.mode} and owner {there.owner} instead of {record.mode} and {record.owner}"
         elif record.next is not None and there.sha256 != record.next:
             found[path] = "an apply was cut short before this file"
     return found
 
 
-def _things(ground: Ground, observed: Observed, known: Manifest) -> dict[str, str]:
+def _things(plan: HostPlan, observed: Observed, known: Manifest) -> dict[str, str]:
     found = {f"package {name}": "missing" for name in known.wanted if name not in observed.packages}
     for name, record in known.users.items():
         there = observed.users.get(name)
@@ -41,7 +41,7 @@ def _things(ground: Ground, observed: Observed, known: Manifest) -> dict[str, st
             found[f"user {name}"] = "missing"
         elif not set(record.groups) <= there.groups:
             found[f"user {name}"] = f"no longer in {', '.join(sorted(set(record.groups) - there.groups))}"
-        elif there.shell != record.shell:
+        elif record.shell and there.shell != record.shell:
             found[f"user {name}"] = f"has shell {there.shell} instead of {record.shell}"
     for group in known.groups:
         if group not in observed.groups:
@@ -53,8 +53,8 @@ def _things(ground: Ground, observed: Observed, known: Manifest) -> dict[str, st
         state = observed.services.get(name)
         if state is not None and state != "up":
             found[f"service {name}"] = "down" if state == "down" else "not enabled"
-    if "/etc/hostname" in known.files and observed.hostname != ground.hostname:
-        found["hostname"] = f"is {observed.hostname} instead of {ground.hostname}"
+    if plan.hostname and "/etc/hostname" in known.files and observed.hostname != plan.hostname:
+        found["hostname"] = f"is {observed.hostname} instead of {plan.hostname}"
     return found
 
 
@@ -68,8 +68,8 @@ def _firewall(observed: Observed, known: Manifest) -> dict[str, str]:
     return {}
 
 
-def _fabric(ground: Ground, observed: Observed, known: Manifest) -> dict[str, str]:
-    wish, there = ground.link, observed.link
+def _fabric(plan: HostPlan, observed: Observed, known: Manifest) -> dict[str, str]:
+    wish, there = plan.link, observed.link
     assert wish is not None
     if there is None:
         return {"fabric": f"interface {wish.interface} is missing"}

@@ -3,9 +3,9 @@
 From the outputs of the stack that FLEET_STACK names, if its state can be reached; else from the data alone. Then peers
 that are not recorded are left on each host as they are, and nothing but a checkout and one ssh key is needed.
 
-Environment: FLEET_STACK (default local), FLEET_SSH_KEY (else the agent is asked), FLEET_ACKNOWLEDGED (paths to
-overwrite although edited by hand, separated by commas), FLEET_OPERATOR_KEYS (file of public keys, one a line, for
-accounts whose keys are a secret of the stack), FLEET_DATA_ALONE=1 (do not ask for outputs).
+Environment: FLEET_STACK (default local), FLEET_LAYER (default ground), FLEET_SSH_KEY (else the agent is asked),
+FLEET_ACKNOWLEDGED (paths to overwrite although edited by hand, separated by commas), FLEET_OPERATOR_KEYS (file of
+public keys, one a line, for accounts whose keys are a secret of the stack), FLEET_DATA_ALONE=1 (ask for no outputs).
 """
 
 from __future__ import annotations
@@ -70,17 +70,22 @@ def operator_keys() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def targets(stack: str) -> list[tuple[str, dict[str, Any]]]:
-    """Every managed host with its connection and its desired state."""
+def targets(stack: str, layer: str = "ground") -> list[tuple[str, dict[str, Any]]]:
+    """Every managed host that the layer is for, with its connection and its desired state."""
     from components import born as births
+    from components.control.hosts import states as control_states
     from components.ground import connections, desired_states
+    from hostconfig.plan import LAYERS
     from model import BadData, load
 
+    if layer not in LAYERS:
+        raise SystemExit(f"FLEET_LAYER={layer}: name one of {', '.join(LAYERS)}")
     try:
         fleet = load(data_folder(stack))
         known = outputs(stack)
         born = births.from_data(fleet) if known is None else births.from_outputs(fleet, known)
-        states, ways = desired_states(fleet, born), connections(fleet, born)
+        states = desired_states(fleet, born) if layer == "ground" else control_states(fleet, layer)
+        ways = connections(fleet, born)
     except BadData as problem:
         raise SystemExit(str(problem)) from None
     if known is None:
@@ -89,10 +94,13 @@ def targets(stack: str) -> list[tuple[str, dict[str, Any]]]:
     keys = operator_keys()
     found = []
     for host, way in sorted(ways.items()):
+        if host not in states:
+            continue
         if not way["address"]:
             print(f"{host}: left out, its address is known to the stack's outputs only", file=sys.stderr)
             continue
-        found.append((host, {**connection(host, way, folder), "desired": without_an_engine(states[host], keys)}))
+        desired = without_an_engine(states[host], keys) if layer == "ground" else states[host]
+        found.append((host, {**connection(host, way, folder), "layer": layer, "desired": desired}))
     _refuse_early(found)
     return found
 
@@ -101,12 +109,12 @@ def _refuse_early(found: list[tuple[str, dict[str, Any]]]) -> None:
     """All that hostconfig would refuse, said before any host is contacted."""
     from pydantic import ValidationError
 
-    from hostconfig.desired import parse
+    from hostconfig.plan import parse
 
     problems = []
     for host, data in found:
         try:
-            parse(data["desired"])
+            parse(data["layer"], data["desired"])
         except ValidationError as error:
             problems += [f"{host}: {'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors()]
     if problems:
@@ -134,4 +142,4 @@ def connection(host: str, way: Mapping[str, Any], folder: Path) -> dict[str, Any
 
 if __name__ != "hostconfig.inventory":
     # Run by pyinfra, which takes every list it finds here for a group of hosts.
-    hosts = targets(os.environ.get("FLEET_STACK") or "local")
+    hosts = targets(os.environ.get("FLEET_STACK") or "local", os.environ.get("FLEET_LAYER") or "ground")

@@ -12,8 +12,13 @@ from typing import Literal
 
 from hostconfig.desired import Strict
 
-PATH = "/var/lib/fleet/ground.json"
+FOLDER = "/var/lib/fleet"
 BEFORE = "/var/lib/fleet/before"
+
+
+def path(layer: str) -> str:
+    """Where a layer's manifest is kept."""
+    return f"{FOLDER}/{layer}.json"
 
 
 class FileRecord(Strict):
@@ -21,6 +26,7 @@ class FileRecord(Strict):
 
     sha256: str | None
     mode: str
+    owner: str = "root:root"
     next: str | None = None
     ours: bool = True
     """False while a file from before us awaits its first change, so that it is kept even if that change comes late."""
@@ -42,7 +48,7 @@ class SysctlRecord(Strict):
 
 
 class Manifest(Strict):
-    """Everything of ours on one host."""
+    """Everything that one layer has on one host. What one layer made is ours for each layer that wants it."""
 
     version: Literal[1] = 1
     files: dict[str, FileRecord] = {}

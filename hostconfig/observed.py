@@ -15,6 +15,7 @@ from hostconfig.fabric import kept_peers, peers_file
 from hostconfig.firewall import LOADED, TABLE
 from hostconfig.manifest import Manifest
 from hostconfig.parts import Platform
+from hostconfig.plan import LAYERS, AnyDesired, paths_to_look_at, services_to_look_at
 from hostconfig.services import UNITS, service_folder
 
 END = "complete"
@@ -59,7 +60,7 @@ class ObservedLink:
 
 @dataclass(frozen=True)
 class Observed:
-    """One host, as far as the ground is concerned."""
+    """One host, as far as one layer is concerned."""
 
     platform: Platform
     hostname: str
@@ -76,16 +77,21 @@ class Observed:
     firewall_tool_same: bool = True
     """Whether the rules were listed by the nft that loaded them: another one may word the same rules otherwise."""
     link: ObservedLink | None = None
+    others: tuple[Manifest, ...] = ()
+    """The manifests of the host's other layers: what they want is not this layer's to remove."""
 
 
-def observation(paths: tuple[str, ...], desired: Desired, services: tuple[str, ...]) -> str:
-    """The shell command of one look."""
-    interface = desired.fabric.interface if desired.fabric else desired.firewall.fabric_interface
+def observation(desired: AnyDesired) -> str:
+    """The shell command of one look at what a layer has on its host."""
+    ground = desired if isinstance(desired, Desired) else None
     folder = service_folder(desired.os)
-    keys = " ".join(sorted(desired.sysctl))
+    services = services_to_look_at(desired)
+    keys = " ".join(sorted(ground.sysctl)) if ground else ""
     names = " ".join(services)
     units = " ".join(UNITS.get((name, desired.os, "systemd"), name) for name in services)
     runit = " ".join(f"{folder}/{UNITS.get((name, desired.os, 'runit'), name)}" for name in services)
+    mine = manifests.path(desired.layer)
+    others = "\n".join(f"say manifest-{name}; cat {manifests.path(name)} 2>/dev/null" for name in _others(desired))
     return f"""export LC_ALL=C PATH="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 say() {{ printf '@@ %s\\n' "$1"; }}
 say platform
@@ -94,8 +100,9 @@ if [ -d /run/systemd/system ]; then init=systemd; else init=runit; fi
 echo $init
 if [ -d /sys/module/wireguard ] || modprobe -n -q wireguard 2>/dev/null; then echo kernel; else echo user; fi
 say hostname; cat /proc/sys/kernel/hostname
-say manifest; cat {manifests.PATH} 2>/dev/null
-files="{" ".join(paths)} $(sed -n 's/^  "\\(\\/[^"]*\\)": {{$/\\1/p' {manifests.PATH} 2>/dev/null)"
+say manifest; cat {mine} 2>/dev/null
+{others}
+files="{" ".join(paths_to_look_at(desired))} $(sed -n 's/^  "\\(\\/[^"]*\\)": {{$/\\1/p' {mine} 2>/dev/null)"
 say sums; sha256sum $files 2>/dev/null
 say modes; stat -c '%a %U:%G %n' $files 2>/dev/null
 say packages
@@ -104,7 +111,7 @@ else xbps-query -l | sed -n 's/^\\(..\\) *\\([^ ]*\\)-[^- ]* .*/\\1 \\2/p'; fi
 say passwd; cat /etc/passwd
 say group; cat /etc/group
 say sysctl
-for key in {keys} $(sed -n '/^ "sysctl"/,/^ }}/s/^  "\\([^"]*\\)": {{$/\\1/p' {manifests.PATH} 2>/dev/null); do
+for key in {keys} $(sed -n '/^ "sysctl"/,/^ }}/s/^  "\\([^"]*\\)": {{$/\\1/p' {mine} 2>/dev/null); do
   path=/proc/sys/$(echo "$key" | tr . /); if [ -r "$path" ]; then echo "$key $(cat "$path")"; fi
 done
 say services
@@ -119,7 +126,19 @@ else
     if [ -e "$place" ]; then echo "$1 enabled $(sv status "$place" 2>/dev/null)"; else echo "$1 absent"; fi; shift
   done
 fi
-say firewall; nft -s list table inet {TABLE} 2>/dev/null | sha256sum
+{_network(ground) if ground else ""}
+say {END}"""
+
+
+def _others(desired: AnyDesired) -> list[str]:
+    """The host's other layers."""
+    return [name for name in LAYERS if name != desired.layer]
+
+
+def _network(ground: Desired) -> str:
+    """The firewall and the fabric as the kernel has them."""
+    interface = ground.fabric.interface if ground.fabric else ground.firewall.fabric_interface
+    return f"""say firewall; nft -s list table inet {TABLE} 2>/dev/null | sha256sum
 say loaded; cat {LOADED} 2>/dev/null
 say nft; nft --version 2>/dev/null
 say peers; cat {shlex.quote(peers_file(interface))} 2>/dev/null
@@ -128,11 +147,10 @@ if ip link show dev {interface} >/dev/null 2>&1; then
   say link; ip -o link show dev {interface}
   say wireguard; wg show {interface} listen-port; wg show {interface} public-key
   say allowed; wg show {interface} allowed-ips
-fi
-say {END}"""
+fi"""
 
 
-def parse(lines: list[str], services: tuple[str, ...]) -> Observed:
+def parse(lines: list[str], desired: AnyDesired) -> Observed:
     """The answer of a look, as a record."""
     parts: dict[str, list[str]] = {}
     current: list[str] = []
@@ -144,32 +162,38 @@ def parse(lines: list[str], services: tuple[str, ...]) -> Observed:
     if END not in parts:
         raise UnreadableError("the host's answer ended early: is its disk full, or did the connection break?")
     os, init, wireguard = (parts["platform"] + ["", "", ""])[:3]
-    kept = kept_peers("\n".join(parts["peers"]) + "\n")
+    kept = kept_peers("\n".join(parts.get("peers", [])) + "\n")
     platform = Platform(os, "systemd" if init == "systemd" else "runit", wireguard == "kernel", kept)
-    try:
-        manifest = manifests.load("\n".join(parts["manifest"]))
-    except ValueError as error:
-        raise UnreadableError(
-            f"{manifests.PATH} on the host cannot be read ({str(error).splitlines()[0]}): "
-            "restore it, or move it away to have the host taken over anew"
-        ) from None
-    loaded = (parts["loaded"] + [""])[0].partition(" ")[0]
-    live = (parts["firewall"] + [""])[0].partition(" ")[0]
+    manifest = _manifest(parts["manifest"], desired.layer)
+    others = [_manifest(parts.get(f"manifest-{name}", []), name) for name in _others(desired)]
+    loaded = next(iter(parts.get("loaded", [])), "").partition(" ")[0]
+    live = next(iter(parts.get("firewall", [])), "").partition(" ")[0]
     return Observed(
         platform=platform,
         hostname="".join(parts["hostname"]).strip(),
         manifest=manifest,
+        others=tuple(other for other in others if other),
         files=_files(parts["sums"], parts["modes"]),
         packages=frozenset(line.split()[1] for line in parts["packages"] if line.startswith("ii ")),
         users=_users(parts["passwd"], parts["group"]),
         groups=frozenset(line.split(":")[0] for line in parts["group"]),
         sysctl={key: " ".join(value.split()) for key, _, value in (line.partition(" ") for line in parts["sysctl"])},
-        services=_services(parts["services"], services),
+        services=_services(parts["services"], services_to_look_at(desired)),
         firewall_live="" if live == manifests.sha256("") else live,
         firewall_loaded=loaded,
-        firewall_tool_same=parts["loaded"][1:2] == parts["nft"][:1],
+        firewall_tool_same=parts.get("loaded", [])[1:2] == parts.get("nft", [])[:1],
         link=_link(parts) if "link" in parts else None,
     )
+
+
+def _manifest(lines: list[str], layer: str) -> Manifest | None:
+    try:
+        return manifests.load("\n".join(lines))
+    except ValueError as error:
+        raise UnreadableError(
+            f"{manifests.path(layer)} on the host cannot be read ({str(error).splitlines()[0]}): "
+            "restore it, or move it away to have the host taken over anew"
+        ) from None
 
 
 def _files(sums: list[str], modes: list[str]) -> dict[str, ObservedFile]:

@@ -34,6 +34,8 @@ class ManagedFile:
     path: str
     text: str
     mode: str = "0644"
+    owner: str = "root:root"
+    """User and group, the latter also where only a service's own account may read it."""
     check: str | None = None
     """Shell command that judges the candidate, named by "$new", before it takes the file's place."""
     wakes: str | None = None
@@ -62,7 +64,10 @@ class Account:
     uid: int | None
     groups: tuple[str, ...]
     shell: str
+    """Empty where the account's package decides it, as with the comment."""
     comment: str
+    home: str | None = None
+    """A service's own account has its data there and is no login; None for people, who have a home."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,14 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The concerns of one host, in the order in which they are brought about."""
+class HostPlan:
+    """The concerns of one host in one layer, in the order in which they are brought about."""
 
+    layer: str
     parts: tuple[Part, ...]
-    hostname: str
-    link: Link | None
+    hostname: str | None = None
+    """The kernel's name for the host, where the layer says it."""
+    link: Link | None = None
 
     @property
     def packages(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Runs the ground of many hosts at once: `python -m hostconfig.run < targets.json > results.json`.
+"""Runs one layer of many hosts at once: `python -m hostconfig.run < targets.json > results.json`.
 
 All hosts side by side, each for itself: a host that cannot be reached, breaks off or fails says so by name, and no
 other host notices. Input and output are plain data without secrets; the private key is a path, or the agent's.
@@ -38,8 +38,8 @@ from pyinfra.context import ctx_host, ctx_state
 
 from hostconfig import manifest as manifests
 from hostconfig.assess import assess
-from hostconfig.desired import Desired, parse
-from hostconfig.ground import configure, look
+from hostconfig.deployment import configure, look
+from hostconfig.plan import AnyDesired, parse
 
 CONNECT_SECONDS = 5
 SILENCE_SECONDS = 20
@@ -55,6 +55,7 @@ class Target:
     host: str
     address: str
     desired: dict[str, Any]
+    layer: str = "ground"
     port: int = 22
     users: tuple[str, ...] = ("deploy", "root")
     """Tried in this order: the fleet's own login first, the first boot's where there is none yet."""
@@ -141,7 +142,7 @@ def _one(state: State, target: Target, mode: Mode) -> Result:
     limit = READ_SECONDS if mode == "read" else APPLY_SECONDS
     host = state.inventory.get_host(target.host)
     try:
-        desired = parse(target.desired)
+        desired = parse(target.layer, target.desired)
         with gevent.Timeout(limit, TimeoutError(f"no end after {limit} s")):
             result.user = _connect(host, target)
             result.reachable = True
@@ -204,7 +205,7 @@ def _unreachable(target: Target, text: str) -> str:
     return f"unreachable: {target.address} port {target.port}: {text}"
 
 
-def _read(desired: Desired, target: Target, result: Result) -> None:
+def _read(desired: AnyDesired, target: Target, result: Result) -> None:
     verdict = assess(desired, look(desired), target.acknowledged)
     result.drift = verdict.drift
     result.changed = [str(change) for change in verdict.changes if change.subject != "manifest"]
@@ -213,7 +214,7 @@ def _read(desired: Desired, target: Target, result: Result) -> None:
         raise FailedError(verdict.conflicts["os"])
 
 
-def _apply(state: State, host: Host, desired: Desired, target: Target, result: Result) -> None:
+def _apply(state: State, host: Host, desired: AnyDesired, target: Target, result: Result) -> None:
     configured = configure(desired, acknowledged=target.acknowledged)
     result.drift = configured.assessment.drift
     result.fingerprint = manifests.sha256(manifests.dump(configured.assessment.manifest))
@@ -232,7 +233,7 @@ def _apply(state: State, host: Host, desired: Desired, target: Target, result: R
     _settle(desired, target)
 
 
-def _settle(desired: Desired, target: Target) -> None:
+def _settle(desired: AnyDesired, target: Target) -> None:
     """A second look after a change: a service may take a moment, but then nothing may be left to do."""
     left: list[str] = []
     for wait in (0.0, 0.5, 1.5, 3.0):

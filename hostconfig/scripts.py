@@ -7,7 +7,7 @@ from shlex import quote
 
 from hostconfig import manifest as manifests
 from hostconfig import steps
-from hostconfig.parts import Platform
+from hostconfig.parts import Account, Platform
 from hostconfig.services import disable, enable
 
 PREAMBLE = 'set -eu\nexport LC_ALL=C PATH="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"\n'
@@ -30,10 +30,10 @@ def _stdin(step: steps.Step) -> str | None:
 
 def _body(step: steps.Step, platform: Platform) -> str:
     match step:
-        case steps.Record():
-            return _place(manifests.PATH, "0644", None)
+        case steps.Record(layer=layer):
+            return _place(manifests.path(layer), "0644", "root:root", None)
         case steps.WriteFile(file=file, keep_before=keep):
-            return (_keep(file.path) if keep else "") + _place(file.path, file.mode, file.check)
+            return (_keep(file.path) if keep else "") + _place(file.path, file.mode, file.owner, file.check)
         case steps.RemoveFile(path=path):
             return _remove(path)
         case steps.SetHostname(name=name):
@@ -52,14 +52,14 @@ def _body(step: steps.Step, platform: Platform) -> str:
             return _people(step)
 
 
-def _place(path: str, mode: str, check: str | None) -> str:
+def _place(path: str, mode: str, owner: str, check: str | None) -> str:
     """Candidate beside the file, test, then one rename: readers see the old file or the new one, never half of one."""
     folder, _, name = path.rpartition("/")
     lines = [
         f"mkdir -p {quote(folder)}",
         f"new={quote(f'{folder}/.{name}.fleet-new')}",
         "trap 'rm -f \"$new\"' EXIT",
-        f'umask 077; cat > "$new"; chown root:root "$new"; chmod {mode} "$new"',
+        f'umask 077; cat > "$new"; chown {owner} "$new"; chmod {mode} "$new"',
     ]
     if check:
         refusal = quote(f"{path}: the new text failed its test on the host, the old file stays")
@@ -104,6 +104,8 @@ def _people(step: steps.Step) -> str:
             return f"groupadd {quote(name)}"
         case steps.DropGroup(name=name):
             return f"groupdel {quote(name)}"
+        case steps.SetAccount(account=account, leave=leave) if account.home is not None:
+            return _service_account(account, leave)
         case steps.SetAccount(account=account, exists=exists, leave=leave):
             name = quote(account.name)
             uid = f" -u {account.uid}" if account.uid is not None else ""
@@ -127,3 +129,20 @@ def _people(step: steps.Step) -> str:
                 f"if [ -d {house} ] && [ {house} != / ]; then chown -hR root:root {house}; chmod 0700 {house}; fi"
             )
     raise TypeError(f"{type(step).__name__} is no step over people")
+
+
+def _service_account(account: Account, leave: tuple[str, ...]) -> str:
+    """An account without a login. Its package may have made it a moment ago: then only its groups are ours."""
+    name = quote(account.name)
+    lines = [
+        f"if ! id -u {name} >/dev/null 2>&1; then",
+        f"  useradd -r -M -U -d {quote(account.home or '/')} -s {quote(account.shell or '/sbin/nologin')}"
+        f" -c {quote(account.comment)} {name}",
+        "fi",
+    ]
+    if account.shell:
+        lines.append(f"usermod -s {quote(account.shell)} -c {quote(account.comment)} {name}")
+    if account.groups:
+        lines.append(f"usermod -a -G {quote(','.join(account.groups))} {name}")
+    lines += [f"gpasswd -d {name} {quote(group)} >/dev/null" for group in leave]
+    return "\n".join(lines)

@@ -10,8 +10,9 @@ from hostconfig.parts import Account, ManagedFile, Service
 
 @dataclass(frozen=True)
 class Record:
-    """Write the manifest."""
+    """Write a layer's manifest."""
 
+    layer: str
     manifest: Manifest
 
 

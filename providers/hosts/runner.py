@@ -31,6 +31,9 @@ class Job:
     connection: Connection
     desired: dict[str, Any]
     acknowledged: tuple[str, ...] = ()
+    layer: str = "ground"
+    first: bool = False
+    """Nothing of this layer is in the state yet."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def _target(job: Job) -> dict[str, Any]:
         "host_key": there.host_key,
         "become": there.become,
         "key_path": key_path(),
+        "layer": job.layer,
         "desired": job.desired,
         "acknowledged": list(job.acknowledged),
     }

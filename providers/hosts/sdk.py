@@ -7,6 +7,8 @@ from typing import Any
 
 import pulumi
 
+from hostconfig.code import code
+
 
 class Metal(pulumi.CustomResource):
     """The first contact with a machine that somebody gave.
@@ -87,6 +89,7 @@ class State(pulumi.CustomResource):
     """A host's whole desired state in one layer. Applied by pyinfra together with all hosts that change then.
 
     `members`: how many hosts the layer has, so that a batch knows when it is complete; no difference by itself.
+    Input `code`, made here: a digest of the code and templates of the layer, so that a change of them is seen too.
     Outputs: desired_digest, applied, drift (subject to what; empty when clean), observed.
     """
 
@@ -112,6 +115,7 @@ class State(pulumi.CustomResource):
             "members": members,
             "connection": connection,
             "desired": desired,
+            "code": code(layer),
             "desired_digest": None,
             "applied": None,
             "drift": None,

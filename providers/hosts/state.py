@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from providers.base.diffing import UPDATE, detailed, join
@@ -14,7 +15,7 @@ from providers.base.resource import Created, Diff, Failure, PartialFailure, Prov
 from providers.base.values import UNKNOWN, Asset, Bag, contains_unknown, reveal
 from providers.hosts import documents
 from providers.hosts.batch import Gathering, Settle
-from providers.hosts.conductor import waves
+from providers.hosts.conductor import conduct
 from providers.hosts.runner import Job, Outcome, Runner, Worker
 from providers.hosts.ssh import Connection, same_key
 
@@ -75,7 +76,7 @@ class State(Resource):
         id_ = f"{inputs['host']}/{inputs['layer']}"
         if preview:
             return Created(id_, _planned(inputs))
-        outcome = self._apply(inputs, ())
+        outcome = self._apply(inputs, (), first=True)
         if outcome.error and not outcome.reachable:
             raise ProviderError(_untouched(inputs, outcome.error))
         outputs = _applied(inputs, outcome)
@@ -124,9 +125,9 @@ class State(Resource):
 
     # How hosts are worked on.
 
-    def _apply(self, inputs: Bag, acknowledged: tuple[str, ...]) -> Outcome:
+    def _apply(self, inputs: Bag, acknowledged: tuple[str, ...], *, first: bool = False) -> Outcome:
         self._warn_of_few_in_flight(int(inputs["members"]))
-        job = _job(inputs, acknowledged)
+        job = replace(_job(inputs, acknowledged), first=first)
         try:
             return self._batches.arrive(inputs["layer"], inputs["host"], int(inputs["members"]), job)
         except Exception as error:
@@ -140,8 +141,10 @@ class State(Resource):
 
     def _work_of(self, mode: str) -> Callable[[dict[str, Job], Settle[Outcome]], None]:
         def work(jobs: dict[str, Job], settle: Settle[Outcome]) -> None:
-            for wave in waves(list(jobs.values())):
-                self._runner(wave, mode, settle, self._progress)
+            if mode == "read":
+                self._runner(list(jobs.values()), mode, settle, self._progress)
+            else:
+                conduct(list(jobs.values()), self._runner, settle, self._progress)
 
         return work
 
@@ -190,7 +193,7 @@ def _job(inputs: Bag, acknowledged: tuple[str, ...]) -> Job:
     connection = Connection.of(bag["connection"])
     if not connection.address:
         raise ProviderError(_sentence(inputs, "its machine has no address yet; see what the machine's resource says"))
-    return Job(inputs["host"], connection, _plain(inputs, bag["desired"]), acknowledged)
+    return Job(inputs["host"], connection, _plain(inputs, bag["desired"]), acknowledged, inputs["layer"])
 
 
 def _plain(inputs: Bag, value: Any) -> Any:
@@ -239,15 +242,17 @@ def _applied(inputs: Bag, outcome: Outcome) -> Bag:
 def _faults(inputs: Bag) -> list[Failure]:
     """What hostconfig's own model says of the desired state, where all of it is known already."""
     desired = reveal(inputs["desired"])
-    if contains_unknown(desired):
+    if contains_unknown(desired) or contains_unknown(inputs["layer"]):
         return []
     from pydantic import ValidationError
 
-    from hostconfig.desired import parse
+    from hostconfig.plan import LAYERS, parse
 
+    if inputs["layer"] not in LAYERS:
+        return [Failure("layer", _sentence(inputs, f"{inputs['layer']!r} is none of the layers {', '.join(LAYERS)}"))]
     try:
         # Not the document, which all hosts share: once for each host would be n² for the fleet. The host run checks it.
-        parse(_without_assets(desired))
+        parse(inputs["layer"], _without_assets(desired))
     except ValidationError as error:
         return [
             Failure(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hostconfig import steps
-from hostconfig.desired import Desired
 from hostconfig.manifest import sha256
 from hostconfig.observed import Observed, ObservedFile, ObservedLink, ObservedUser
 from hostconfig.parts import Platform
-from hostconfig.plan import ground_of
+from hostconfig.plan import AnyDesired, plan_of
 
 
 def bare(platform: Platform, packages: frozenset[str] = frozenset()) -> Observed:
@@ -21,7 +20,7 @@ def bare(platform: Platform, packages: frozenset[str] = frozenset()) -> Observed
     return Observed(platform, "localhost", None, there, packages, users, groups, kernel)
 
 
-def carried_out(host: Observed, change: steps.Change, desired: Desired) -> Observed:
+def carried_out(host: Observed, change: steps.Change, desired: AnyDesired) -> Observed:
     """The host after one step."""
     match change.step:
         case steps.Record(manifest=manifest):
@@ -49,7 +48,7 @@ def carried_out(host: Observed, change: steps.Change, desired: Desired) -> Obser
             user = replace(user, groups=user.groups - set(groups_left))
             return replace(host, users={**host.users, name: user})
         case steps.WriteFile(file=file):
-            there = ObservedFile(sha256(file.text), file.mode, "root:root")
+            there = ObservedFile(sha256(file.text), file.mode, file.owner)
             return replace(host, files={**host.files, file.path: there})
         case steps.RemoveFile(path=path):
             return replace(host, files={p: f for p, f in host.files.items() if p != path})
@@ -63,12 +62,12 @@ def carried_out(host: Observed, change: steps.Change, desired: Desired) -> Obser
             return replace(host, services={**host.services, name: "absent"})
 
 
-def started(host: Observed, service: str, desired: Desired) -> Observed:
+def started(host: Observed, service: str, desired: AnyDesired) -> Observed:
     """What a service does when it starts or hears of a change."""
     if service == "fleet-firewall":
         rules = host.files["/etc/fleet/firewall.nft"].sha256
         return replace(host, firewall_live=rules, firewall_loaded=rules)
-    link = ground_of(desired, host.platform).link
+    link = plan_of(desired, host.platform).link
     if service == "fleet-fabric" and link:
         peers = frozenset((key, allowed) for _, key, allowed in link.peers)
         there = ObservedLink(frozenset({link.address}), link.mtu, True, link.listen_port, "k", peers)

@@ -18,12 +18,11 @@ from pyinfra.context import ctx_host, ctx_state
 
 from hostconfig import manifest as manifests
 from hostconfig.assess import assess
+from hostconfig.deployment import Configured, HostError, configure
 from hostconfig.desired import parse
-from hostconfig.ground import Configured, GroundError, configure
 from hostconfig.observed import UnreadableError
 from hostconfig.observed import parse as parse_look
 from hostconfig.parts import Platform
-from hostconfig.plan import services_to_look_at
 from tests.hostconfig.samples import sample
 from tests.hostconfig.simulation import bare, carried_out
 
@@ -108,15 +107,15 @@ def test_a1_04_a_host_as_it_should_be_gets_no_operation_at_all() -> None:
 
 def test_a1_06_a_hand_edit_stops_the_host_before_any_operation() -> None:
     text = manifests.dump(manifests.Manifest(files={"/etc/hosts": manifests.FileRecord(sha256="a" * 64, mode="0644")}))
-    with pytest.raises(GroundError, match=r"@fake/a: /etc/hosts: edited by hand since the last apply"):
+    with pytest.raises(HostError, match=r"@fake/a: /etc/hosts: edited by hand since the last apply"):
         deployed(answer(manifest=text.splitlines()))
 
 
 def test_an_answer_cut_short_is_not_taken_for_a_bare_host() -> None:
     with pytest.raises(UnreadableError, match="ended early"):
-        parse_look(answer()[:-4], services_to_look_at(parse(sample())))
+        parse_look(answer()[:-4], parse(sample()))
     with pytest.raises(UnreadableError, match=r"ground\.json on the host cannot be read"):
-        parse_look(answer(manifest=["{ half"]), ())
+        parse_look(answer(manifest=["{ half"]), parse(sample()))
 
 
 def worker(mode: str, targets: list[dict[str, Any]]) -> dict[str, Any]:

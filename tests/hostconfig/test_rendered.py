@@ -11,7 +11,7 @@ from hypothesis import given
 from hostconfig.desired import parse
 from hostconfig.fabric import kept_peers, link_of
 from hostconfig.parts import KeptPeer, Platform
-from hostconfig.plan import ground_of, paths_to_look_at
+from hostconfig.plan import paths_to_look_at, plan_of
 from hostconfig.scripts import script
 from hostconfig.sshd import CIPHERS, KEY_EXCHANGE, MACS
 from tests.hostconfig.samples import peer, sample, users, variations, wireguard_key
@@ -27,7 +27,7 @@ PLATFORMS = {
 @pytest.mark.parametrize("name", PLATFORMS)
 def test_rendered_files_are_the_blessed_ones(name: str) -> None:
     platform = PLATFORMS[name]
-    ground = ground_of(parse(sample(os=platform.os)), platform)
+    ground = plan_of(parse(sample(os=platform.os)), platform)
     page = "".join(f"===== {file.path} {file.mode} test: {file.check}\n{file.text}" for file in ground.files)
     page += f"===== packages\n{' '.join(ground.packages)}\n"
     golden = GOLDEN / f"{name}.txt"
@@ -44,7 +44,7 @@ def test_the_same_data_give_the_same_bytes_in_any_order(data: dict[str, object])
         key: dict(reversed(list(value.items()))) if isinstance(value, dict) else value
         for key, value in reversed(list(data.items()))
     }
-    assert ground_of(parse(data), platform).files == ground_of(parse(turned), platform).files
+    assert plan_of(parse(data), platform).files == plan_of(parse(turned), platform).files
 
 
 @given(variations())
@@ -52,7 +52,7 @@ def test_every_file_is_looked_at(data: dict[str, object]) -> None:
     desired = parse(data)
     for platform in PLATFORMS.values():
         if platform.os == desired.os:
-            assert {file.path for file in ground_of(desired, platform).files} <= set(paths_to_look_at(desired))
+            assert {file.path for file in plan_of(desired, platform).files} <= set(paths_to_look_at(desired))
 
 
 def test_no_weak_algorithm_is_offered() -> None:
@@ -84,7 +84,7 @@ def test_without_a_document_every_peer_is_kept() -> None:
 
 def test_the_peers_file_is_read_back_as_it_was_written() -> None:
     desired, platform = parse(sample()), PLATFORMS["debian-runit"]
-    text = next(f.text for f in ground_of(desired, platform).files if f.path.endswith(".peers"))
+    text = next(f.text for f in plan_of(desired, platform).files if f.path.endswith(".peers"))
     assert kept_peers(text) == (
         ("10.99.0.2", KeptPeer(wireguard_key(2), "198.51.100.2:51820")),
         ("10.99.0.3", KeptPeer(wireguard_key(3), "198.51.100.3:51820")),
@@ -108,14 +108,14 @@ def test_a1_09_no_rendered_text_and_no_script_holds_a_private_key() -> None:
 
 def test_the_firewall_never_flushes_what_is_not_ours() -> None:
     for platform in PLATFORMS.values():
-        for file in ground_of(parse(sample(os=platform.os)), platform).files:
+        for file in plan_of(parse(sample(os=platform.os)), platform).files:
             assert "flush ruleset" not in file.text
 
 
 def test_a_closed_fabric_opens_only_its_scopes() -> None:
     data = sample()
     data["firewall"] = {**data["firewall"], "fabric_default": "closed"}
-    text = next(f.text for f in ground_of(parse(data), PLATFORMS["debian-runit"]).files if f.path.endswith(".nft"))
+    text = next(f.text for f in plan_of(parse(data), PLATFORMS["debian-runit"]).files if f.path.endswith(".nft"))
     chain = text.partition("chain from-fabric {")[2].partition("}\n")[0]
     assert "10.99.0.2" in chain
     assert "        accept\n" not in text.partition("chain from-fabric {")[2].partition("chain forward")[0]

@@ -5,14 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.hosts.batch import Gathering, Settle
-from providers.hosts.conductor import waves
 
 
 class Log:
@@ -113,8 +111,3 @@ def test_a_run_that_breaks_or_forgets_somebody_hangs_nobody() -> None:
             assert futures["a"].result(5) == 1
             with pytest.raises((OSError, RuntimeError)):
                 futures["b"].result(5)
-
-
-def test_waves_hold_every_job_once() -> None:
-    assert waves([]) == []
-    assert list(chain.from_iterable(waves(["a", "b", "c"]))) == ["a", "b", "c"]

@@ -1,4 +1,4 @@
-"""The thin pyinfra layer: one fact that looks at a host, one deploy that brings it to its ground state.
+"""The thin pyinfra layer: one fact that looks at a host, one deploy that brings one of its layers about.
 
 `configure` runs inside a pyinfra deploy for the current host. A host that is as it should be costs one ssh command.
 """
@@ -19,11 +19,10 @@ from pyinfra.operations import apt, xbps
 
 from hostconfig import steps
 from hostconfig.assess import Assessment, assess
-from hostconfig.desired import Desired, parse
 from hostconfig.observed import Observed, UnreadableError, observation
 from hostconfig.observed import parse as parse_look
 from hostconfig.parts import Platform
-from hostconfig.plan import paths_to_look_at, services_to_look_at
+from hostconfig.plan import AnyDesired, parse
 from hostconfig.scripts import script
 
 STEP_SECONDS = 60
@@ -31,12 +30,12 @@ PACKAGE_SECONDS = 900
 LOOK_SECONDS = 40
 
 
-class GroundError(PyinfraError):
-    """A host cannot be brought to its ground state; the message names host, subject and the way out."""
+class HostError(PyinfraError):
+    """A host cannot be brought to its desired state; the message names host, subject and the way out."""
 
 
 class Look(FactBase[list[str]]):
-    """Everything of the ground that can be seen on a host, by one command."""
+    """Everything of a layer that can be seen on a host, by one command."""
 
     @staticmethod
     def default() -> list[str]:
@@ -59,17 +58,15 @@ class Configured:
     operations: list[tuple[steps.Change, OperationMeta]] = field(default_factory=list)
 
 
-def look(desired: Desired) -> Observed:
+def look(desired: AnyDesired) -> Observed:
     """Look at the current host, once."""
-    services = services_to_look_at(desired)
-    text = observation(paths_to_look_at(desired), desired, services)
-    lines = host.get_fact(Look, text=text, _timeout=LOOK_SECONDS)
+    lines = host.get_fact(Look, text=observation(desired), _timeout=LOOK_SECONDS)
     if not lines:
-        raise GroundError(f"{host.name}: no answer to a look at it within {LOOK_SECONDS} s, or not as root")
+        raise HostError(f"{host.name}: no answer to a look at it within {LOOK_SECONDS} s, or not as root")
     try:
-        return parse_look(lines, services)
+        return parse_look(lines, desired)
     except UnreadableError as error:
-        raise GroundError(f"{host.name}: {error}") from None
+        raise HostError(f"{host.name}: {error}") from None
 
 
 @operation()
@@ -82,13 +79,15 @@ def carry_out(change: steps.Change, platform: Platform) -> Generator[StringComma
         yield StringCommand(text, _stdin=given)
 
 
-def configure(desired: Desired | Mapping[str, Any], *, acknowledged: Collection[str] = frozenset()) -> Configured:
-    """Bring the current host to its ground state; refuses to overwrite what was changed by hand."""
-    state = desired if isinstance(desired, Desired) else parse(desired)
+def configure(
+    desired: AnyDesired | Mapping[str, Any], *, layer: str = "ground", acknowledged: Collection[str] = frozenset()
+) -> Configured:
+    """Bring a layer of the current host about; refuses to overwrite what was changed by hand."""
+    state = parse(layer, desired) if isinstance(desired, Mapping) else desired
     observed = look(state)
     assessment = assess(state, observed, acknowledged)
     if assessment.conflicts:
-        raise GroundError(f"{host.name}: {conflict_text(assessment)}")
+        raise HostError(f"{host.name}: {conflict_text(assessment)}")
     configured = Configured(assessment)
     for change in assessment.changes:
         # pyinfra knows an operation by its place in the code: without this, the first change of one host and the

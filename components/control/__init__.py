@@ -1,0 +1,1 @@
+"""The control plane: Nomad, Consul, Vault, their hosts and their policies."""

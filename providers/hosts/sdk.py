@@ -52,13 +52,16 @@ class Identity(pulumi.CustomResource):
 
     A silent host does not fail: `reachable` is false, the keys are None, and the next preview shows what is to come.
     `machine` may be the provider's name for the machine: another machine then has another identity, wherever it is.
-    Outputs: reachable, wireguard_public_key, ssh_host_key, facts (os, release, arch, init), problem (why unreachable).
+    `authority`: the host also makes a CA of its own, which lives `authority_days` and bears `authority_name`.
+    Outputs: reachable, wireguard_public_key, ssh_host_key, facts (os, release, arch, init), authority_certificate (PEM,
+    None where it is no authority), problem (why unreachable).
     """
 
     reachable: pulumi.Output[bool]
     wireguard_public_key: pulumi.Output[str | None]
     ssh_host_key: pulumi.Output[str | None]
     facts: pulumi.Output[Mapping[str, str]]
+    authority_certificate: pulumi.Output[str | None]
     problem: pulumi.Output[str | None]
 
     def __init__(
@@ -69,9 +72,12 @@ class Identity(pulumi.CustomResource):
         connection: Mapping[str, Any],
         fabric_interface: str,
         machine: pulumi.Input[str] | None = None,
+        authority: bool = False,
+        authority_days: int | None = None,
+        authority_name: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        inputs = {
+        inputs: dict[str, Any] = {
             "host": host,
             "connection": connection,
             "fabric_interface": fabric_interface,
@@ -80,8 +86,12 @@ class Identity(pulumi.CustomResource):
             "wireguard_public_key": None,
             "ssh_host_key": None,
             "facts": None,
+            "authority_certificate": None,
             "problem": None,
         }
+        if authority:
+            # Said only where it holds: an identity from before authorities shows no difference.
+            inputs |= {"authority": True, "authority_days": authority_days, "authority_name": authority_name}
         super().__init__("hosts:index:Identity", name, inputs, opts)
 
 
@@ -122,3 +132,38 @@ class State(pulumi.CustomResource):
             "observed": None,
         }
         super().__init__("hosts:index:State", name, inputs, opts)
+
+
+class Gate(pulumi.CustomResource):
+    """Opens when a system's servers can keep what they are told: a stable leader, a quorum, and an open Vault.
+
+    `members`: who votes, each with the public address to ask it at (None where unknown). `digest` stands for all that
+    is asked behind the gate: whenever it changes, the gate waits anew. A preview asks nothing.
+    Outputs: leader, ready.
+    """
+
+    leader: pulumi.Output[str]
+    ready: pulumi.Output[bool]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        system: str,
+        address: str,
+        members: Mapping[str, pulumi.Input[str] | None],
+        digest: str,
+        deadline_seconds: float = 120,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "system": system,
+            "address": address,
+            # The engine drops a null: an empty address keeps the member counted.
+            "members": {host: to if to is not None else "" for host, to in members.items()},
+            "digest": digest,
+            "deadline_seconds": deadline_seconds,
+            "leader": None,
+            "ready": None,
+        }
+        super().__init__("hosts:index:Gate", name, inputs, opts)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import stat
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from providers.base.values import UNKNOWN
 from providers.hosts import ssh
-from providers.hosts.identity import Identity
+from providers.hosts.identity import (
+    _LOOK_AUTHORITY,
+    _MAKE_AUTHORITY,
+    _REMOVE_AUTHORITY,
+    Identity,
+    _script,
+)
 from providers.hosts.metal import Metal
 from tests.providers_hosts.pretend import Listening, Machine, identity_inputs
 
@@ -150,3 +160,90 @@ def test_metal_is_met_held_to_its_key_and_left_alone_if_so_declared() -> None:
     apart = alone.create(bag | {"contact": False}, preview=False, timeout=0)
     assert asked == []
     assert not alone.diff("m", bag | {"contact": False}, apart.outputs, bag | {"contact": False}).changes
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIBuTCC=\n-----END CERTIFICATE-----\n"
+TOLD_AUTHORITY = TOLD + f"authority={base64.b64encode(PEM.encode()).decode()}\n"
+VOTER = {"authority": True, "authority_days": 30, "authority_name": "local"}
+
+
+def test_a_control_host_tells_its_authority_s_certificate_and_another_host_makes_none() -> None:
+    it, machine = identity(TOLD_AUTHORITY)
+    made = it.create(identity_inputs(**VOTER), preview=False, timeout=0)
+    assert made.outputs["authority_certificate"] == PEM
+    assert "O = local" in machine.scripts[0]
+    assert "-days 30" in machine.scripts[0]
+    plain, other = identity(TOLD)
+    assert plain.create(identity_inputs(), preview=False, timeout=0).outputs["authority_certificate"] is None
+    assert "authority" not in other.scripts[0]
+    assert it.create(identity_inputs(**VOTER), preview=True, timeout=0).outputs["authority_certificate"] is UNKNOWN
+    assert it.create(identity_inputs(), preview=True, timeout=0).outputs["authority_certificate"] is None
+
+
+def test_a_host_that_becomes_an_authority_is_updated_and_one_that_stops_being_one_loses_it() -> None:
+    it, machine = identity(TOLD_AUTHORITY, TOLD)
+    before = {"reachable": True, "wireguard_public_key": "PUB", "ssh_host_key": None, "facts": {}}
+    found = it.diff("id", identity_inputs(), before, identity_inputs(**VOTER))
+    assert (found.changes, found.replaces) == (True, [])
+    shown = it.update("id", identity_inputs(), before, identity_inputs(**VOTER), preview=True)
+    assert shown["authority_certificate"] is UNKNOWN
+    after = it.update("id", identity_inputs(), before, identity_inputs(**VOTER), preview=False)
+    assert after["authority_certificate"] == PEM
+    longer = identity_inputs(**VOTER | {"authority_days": 60, "authority_name": "other"})
+    assert not it.diff("id", identity_inputs(**VOTER), after, longer).changes, "what is born stays as it is"
+    assert it.diff("id", identity_inputs(**VOTER), after, identity_inputs()).changes
+    gone = it.update("id", identity_inputs(**VOTER), after, identity_inputs(), preview=False)
+    assert gone["authority_certificate"] is None
+    assert 'rm -f "$ca/ca.key"' in machine.scripts[1]
+
+
+def test_an_authority_that_is_gone_shows_at_the_next_refresh_and_read_makes_nothing() -> None:
+    it, machine = identity(TOLD, TOLD_AUTHORITY)
+    outputs = {"reachable": True, "wireguard_public_key": "PUB", "authority_certificate": PEM}
+    seen = it.read("id", identity_inputs(**VOTER), outputs)
+    assert seen is not None
+    assert seen.outputs["authority_certificate"] is None
+    found = it.diff("id", identity_inputs(**VOTER), seen.outputs, identity_inputs(**VOTER))
+    assert found.detailed == {"authority_certificate": "UPDATE"}
+    again = it.read("id", identity_inputs(**VOTER), seen.outputs)
+    assert again is not None
+    assert again.outputs["authority_certificate"] == PEM
+    assert not any(word in script for script in machine.scripts for word in ("genpkey", "req -x509"))
+
+
+def test_an_authority_s_name_cannot_carry_a_line_of_configuration() -> None:
+    it, _ = identity(TOLD)
+    assert it.check(identity_inputs(**VOTER), {})[1] == []
+    assert [f.property for f in it.check(identity_inputs(**VOTER | {"authority_name": "a\n[x]"}), {})[1]] == [
+        "authority_name"
+    ]
+    assert [f.property for f in it.check(identity_inputs(**VOTER | {"authority_days": 0}), {})[1]] == ["authority_days"]
+
+
+def test_the_authority_is_born_once_and_removed_only_by_its_owner(tmp_path: Path) -> None:
+    """The scripts themselves, in a folder instead of /etc/fleet."""
+
+    def sh(text: str, mark: str) -> str:
+        script = _script("set -eu\numask 077\n" + text, identity_inputs(**VOTER), mark)
+        script = script.replace("/etc/fleet", str(tmp_path))
+        return subprocess.run(["sh", "-s"], input=script, text=True, capture_output=True, check=True).stdout
+
+    first = sh(_MAKE_AUTHORITY + _LOOK_AUTHORITY, "first")
+    key = tmp_path / "authority" / "ca.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    born = key.read_text()
+    assert sh(_MAKE_AUTHORITY + _LOOK_AUTHORITY, "second") == first, "the certificate is the same"
+    assert key.read_text() == born
+    sh(_REMOVE_AUTHORITY, "first")
+    assert key.exists(), "the successor owns it"
+    certificate = tmp_path / "authority" / "ca.pem"
+    words = ["openssl", "x509", "-in", str(certificate), "-noout", "-subject", "-ext", "basicConstraints,keyUsage"]
+    said = subprocess.run(words, text=True, capture_output=True, check=True).stdout
+    assert "CN = a-ams-nl authority" in said
+    assert "CA:TRUE, pathlen:0" in said
+    assert "Certificate Sign, CRL Sign" in said
+    certificate.unlink()
+    assert sh(_MAKE_AUTHORITY + _LOOK_AUTHORITY, "second") != first
+    assert key.read_text() == born, "a lost certificate is made anew, the key stays"
+    sh(_REMOVE_AUTHORITY, "second")
+    assert list((tmp_path / "authority").iterdir()) == []

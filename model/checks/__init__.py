@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model.checks import clouds, dns, fabric, hosts, machines, records
+from model.checks import access, clouds, control, dns, fabric, hosts, machines, mounts, records
 from model.checks.rule import Found, Rule, sentence
 from model.fleet import Fleet
 
@@ -15,6 +15,9 @@ RULES: tuple[Rule, ...] = (
     *dns.RULES,
     *records.RULES,
     *clouds.RULES,
+    *control.RULES,
+    *access.RULES,
+    *mounts.RULES,
 )
 
 
@@ -45,6 +48,12 @@ EVIDENT: frozenset[Rule] = frozenset(
         dns.aliases_end,
         records.mail_goes_to_no_alias,
         records.addresses_are_not_ours,
+        control.vault_can_be_opened,
+        control.leaves_are_renewed_in_time,
+        access.directories_are_asked_in_private,
+        mounts.mounts_stand_once,
+        mounts.leases_are_in_order,
+        mounts.names_are_not_the_servers_own,
     }
 )
 

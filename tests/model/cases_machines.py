@@ -19,7 +19,7 @@ CASES = (
     Case(
         machines.roles_are_known,
         {"machines/a-bru-be/roles": ["worker", "worker"]},
-        {"machines/a-bru-be/roles": ["worker", "mirror"]},
+        {"roles/spare": {"purpose": "x"}, "machines/a-bru-be/roles": ["worker", "spare"]},
     ),
     Case(machines.words_choose_one_thing, {"roles/all": {"purpose": "x"}}, {"roles/alle": {"purpose": "x"}}),
     Case(machines.words_choose_one_thing, {"roles/a-bru-be": {"purpose": "x"}}, {"roles/a-bru": {"purpose": "x"}}),

@@ -70,6 +70,11 @@ class Api:
         return f"Api({self.system}, {self.address}{', with a token' if self._token else ''})"
 
     @property
+    def has_token(self) -> bool:
+        """Whether requests go in anybody's name."""
+        return bool(self._token)
+
+    @property
     def headers(self) -> dict[str, str]:
         """What goes with each request; for those who speak to a server by other means than HTTP requests."""
         found = {"Host": self._host}

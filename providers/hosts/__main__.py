@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from providers.base.servicer import Provider
 from providers.base.serving import serve
+from providers.hosts.gate import Gate
 from providers.hosts.identity import Identity
 from providers.hosts.metal import Metal
 from providers.hosts.state import State
@@ -25,7 +26,7 @@ class Hosts(Provider):
 
 
 if __name__ == "__main__":
-    provider = Hosts([Metal(), Identity(), State()])
+    provider = Hosts([Metal(), Identity(), State(), Gate()])
     if len(sys.argv) > 1:
         # An engine that makes no handshake tells its address here.
         provider._connect(sys.argv[1])

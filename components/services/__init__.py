@@ -1,0 +1,1 @@
+"""Services that need nothing but a job: each becomes one."""

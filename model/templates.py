@@ -1,0 +1,36 @@
+"""What a template becomes: its text, who may read it, and which Nomad variables it reads."""
+
+from __future__ import annotations
+
+import re
+
+from model.fleet import Fleet
+from model.services import Template
+
+SECRETS = "secrets/"
+
+
+def perms_of(place: str, template: Template) -> str:
+    """Who may read a file: below secrets/ the task alone, unless the data say otherwise."""
+    return template.perms or ("0600" if place.startswith(SECRETS) else "0644")
+
+
+def body(fleet: Fleet, service: str, template: Template) -> str:
+    """The text of a template, as Nomad takes it."""
+    path = template.variable or f"nomad/jobs/{service}"
+    if template.file is not None:
+        return fleet.service_files.get(service, {}).get(template.file, "")
+    if template.key is not None:
+        return f'{{{{ with nomadVar "{path}" }}}}{{{{ index . "{template.key}" }}}}{{{{ end }}}}\n'
+    if template.keys:
+        lines = (f'{name}={{{{ (index . "{key}").Value | toJSON }}}}\n' for name, key in sorted(template.keys.items()))
+        return f'{{{{ with nomadVar "{path}" -}}}}\n{"".join(lines)}{{{{ end }}}}\n'
+    return template.text or ""
+
+
+_VARIABLE = re.compile(r'nomadVar(?:Exists)?\s+"([^"]+)"')
+
+
+def variables_in(text: str) -> tuple[str, ...]:
+    """The Nomad variables that a template's text reads."""
+    return tuple(sorted(set(_VARIABLE.findall(text))))

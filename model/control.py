@@ -14,6 +14,7 @@ from model.strict import Name, Strict, Text
 DnsName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]+$", max_length=253)]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]
 HostPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/._-]+$")]
+Capability = Annotated[str, StringConstraints(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=63)]
 Driver = Literal["docker", "podman", "exec", "raw_exec"]
 
 
@@ -43,7 +44,7 @@ class Node(Strict):
 
     meta: dict[Label, Text] = {}
     volumes: dict[Label, HostVolume] = {}
-    capabilities: tuple[Name, ...] = Field(
+    capabilities: tuple[Capability, ...] = Field(
         default=(), description="kernel capabilities that containers may ask for here beyond the usual ones"
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.born import Born, from_data, operator_keys
+from components.control.hosts import pki, ways_in
 from components.fabric.plan import document, endpoint, joining, peer_of, peering, scopes_on
 from model import Fleet
 from model.fleet import Operator
@@ -77,7 +78,13 @@ def _user(name: str, operator: Operator, keys: Keys) -> dict[str, Any]:
 
 
 def desired(
-    fleet: Fleet, host: str, *, keys: Keys, document_asset: Any, joiners: Mapping[str, Mapping[str, Any]]
+    fleet: Fleet,
+    host: str,
+    born: Mapping[str, Born],
+    *,
+    keys: Keys,
+    document_asset: Any,
+    joiners: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """One host's whole ground state, as hostconfig takes it. Only leaves may be outputs: previews then name paths."""
     machine = fleet.machines[host]
@@ -123,6 +130,8 @@ def desired(
             "document": document_asset,
             "joining": {name: dict(it) for name, it in joiners.items() if name != host},
         },
+        "pki": pki(fleet, host, born),
+        "ways_in": ways_in(fleet, host),
     }
 
 
@@ -146,7 +155,7 @@ def desired_states(
     known = born or from_data(fleet)
     text = document(fleet, from_data(fleet))
     joiners = join(fleet, known)
-    return {h: desired(fleet, h, keys=keys, document_asset=text, joiners=joiners) for h in fleet.managed}
+    return {h: desired(fleet, h, known, keys=keys, document_asset=text, joiners=joiners) for h in fleet.managed}
 
 
 def connections(fleet: Fleet, born: Mapping[str, Born] | None = None) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""The agents of a host."""
+"""The layer `agents`: clients of Consul and Nomad, and the tokens of all agents, once policies exist."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from hostconfig.consul import consul_client, own_services
+from hostconfig.containers import containers
+from hostconfig.nomad import nomad_client
+from hostconfig.tokens import tokens
 
-from hostconfig.desired_agents import Agents
-from hostconfig.parts import Part, Platform
-
-agents: tuple[Callable[[Agents, Platform], Part], ...] = ()
+agents = (consul_client, own_services, containers, nomad_client, tokens)

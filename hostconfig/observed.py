@@ -226,7 +226,7 @@ def _services(lines: list[str], names: tuple[str, ...]) -> dict[str, str]:
     for line in lines:
         name, enabled, state = [*line.split(maxsplit=2), "", ""][:3]
         if enabled in ("enabled", "static", "alias", "enabled-runtime"):
-            states[name] = "up" if state.startswith(("run:", "active")) else "down"
+            states[name] = "up" if state.startswith(("run:", "active", "activating")) else "down"
     return states
 
 

@@ -13,8 +13,7 @@ from hostconfig.agents import agents
 from hostconfig.base import base
 from hostconfig.clock import clock
 from hostconfig.desired import Desired
-from hostconfig.desired_agents import Agents
-from hostconfig.desired_servers import Servers
+from hostconfig.desired_control import Agents, Servers
 from hostconfig.fabric import fabric, link_of
 from hostconfig.firewall import firewall
 from hostconfig.parts import HostPlan, Init, Part, Platform

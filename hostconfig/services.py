@@ -42,7 +42,15 @@ def restart(name: str, platform: Platform) -> str:
     called = shlex.quote(unit(name, platform))
     if platform.init == "systemd":
         return f"systemctl restart {called}"
-    return f"sv -w 10 restart {service_folder(platform.os)}/{called}"
+    return f"sv -w 30 restart {service_folder(platform.os)}/{called}"
+
+
+def hang_up(name: str, platform: Platform) -> str:
+    """Shell command that tells the service to read its files again; a service that is down will do so anyway."""
+    called = shlex.quote(unit(name, platform))
+    if platform.init == "systemd":
+        return f"systemctl kill --kill-who=main -s HUP {called} || true"
+    return f"sv hup {service_folder(platform.os)}/{called} || true"
 
 
 def enable(name: str, platform: Platform) -> str:

@@ -32,17 +32,22 @@ class Fabric(pulumi.ComponentResource):
     """Joins machines with machines over WireGuard, and gives each host its ground state.
 
     Creates
-        fabric-identity-<host>   hosts.Identity   the host's WireGuard key, made on it and never leaving it
-        ground-<host>            hosts.State      base, time, resolver, sshd, firewall and fabric of the host
+        fabric-identity-<host>   hosts.Identity   the host's WireGuard key, made on it and never leaving it; on a
+                                                  control host also its own private authority
+        ground-<host>            hosts.State      base, time, resolver, sshd, firewall, fabric, certificates, ways in
 
     Leaves out unmanaged machines, and people: nobody but a machine has a peer. Also writes the document of recorded
     peers to `<folder>/fabric.json`, which all hosts share.
 
     Attributes
         hosts: host to what the stack exports of it: addresses, ssh port, accounts, keys born on it.
+        states: host to its ground State, which its later layers stand on.
+        connections: host to how it is reached over ssh.
     """
 
     hosts: Mapping[str, Mapping[str, Any]]
+    states: Mapping[str, State]
+    connections: Mapping[str, Mapping[str, Any]]
 
     def __init__(self, name: str, args: FabricArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fleet:fabric:Fabric", name, None, opts)
@@ -56,6 +61,7 @@ class Fabric(pulumi.ComponentResource):
                 wireguard_key=identity.wireguard_public_key,
                 # A recorded host key is the one to hold the machine to; else the one of the first contact.
                 ssh_host_key=known[host].ssh_host_key or identity.ssh_host_key,
+                authority=known[host].authority or identity.authority_certificate,
             )
             for host, identity in identities.items()
         }
@@ -69,16 +75,19 @@ class Fabric(pulumi.ComponentResource):
             for host in joining(fleet, known)
         }
         asset = pulumi.FileAsset(str(_write(args.folder / "fabric.json", document(fleet, known))))
-        for host in fleet.managed:
-            State(
+        self.connections = {host: connection(fleet, host, born) for host in fleet.managed}
+        self.states = {
+            host: State(
                 f"ground-{host}",
                 host=host,
                 layer="ground",
                 members=len(fleet.managed),
-                connection=connection(fleet, host, born),
-                desired=desired(fleet, host, keys=_keys, document_asset=asset, joiners=joiners),
+                connection=self.connections[host],
+                desired=desired(fleet, host, born, keys=_keys, document_asset=asset, joiners=joiners),
                 opts=pulumi.ResourceOptions(parent=self, deleted_with=args.machines[host]),
             )
+            for host in fleet.managed
+        }
         self.hosts = {
             host: {
                 "ipv4": born[host].ipv4,
@@ -87,6 +96,7 @@ class Fabric(pulumi.ComponentResource):
                 "port": fleet.machines[host].ssh_port,
                 "wireguard_key": born[host].wireguard_key,
                 "ssh_host_key": born[host].ssh_host_key,
+                "authority": born[host].authority if host in fleet.voters else None,
             }
             for host in fleet.managed
         }
@@ -99,10 +109,19 @@ class Fabric(pulumi.ComponentResource):
             host=host,
             connection=connection(args.fleet, host, {host: at}),
             fabric_interface=args.fleet.fabric.interface,
+            **_authority(args.fleet, host),
             # A rebuilt machine at the same address is another one: its key is made anew, not refused.
             machine=args.machines[host].id,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.machines[host]),
         )
+
+
+def _authority(fleet: Fleet, host: str) -> dict[str, Any]:
+    """A control host is also a private authority, whose key is born on it like the fabric's."""
+    if fleet.control is None or host not in fleet.voters:
+        return {}
+    name = f"{fleet.fleet} authority on {host}"
+    return {"authority": True, "authority_days": fleet.control.pki.authority_days, "authority_name": name}
 
 
 def _endpoint(ip: Any, port: int) -> Any:

@@ -1,4 +1,4 @@
-"""`fleet record` and `fleet status`: what is written down, what is refused, and that nothing else is touched."""
+"""`fleet record` and `fleet machines`: what is written down, what is refused, and that nothing else is touched."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ from tests.cli.run import Ran
 from tests.harness import ROOT
 
 HOSTS = ("a-ams-nl", "a-bru-be", "a-fra-de", "a-grq-nl", "a-nyc-us", "a-pdx-us")
+VOTERS = ("a-ams-nl", "a-fra-de", "a-grq-nl")
 
 
 def key(number: int) -> str:
     """A made-up WireGuard public key."""
     return "A" * 41 + f"{number}E="
+
+
+def authority(number: int) -> str:
+    """A made-up certificate in PEM."""
+    return f"-----BEGIN CERTIFICATE-----\n{'MIIB' * 16}\nAAAA{number:04d}==\n-----END CERTIFICATE-----\n"
 
 
 def outputs() -> dict[str, dict[str, Any]]:
@@ -35,6 +41,7 @@ def outputs() -> dict[str, dict[str, Any]]:
             "port": 22,
             "wireguard_key": key(number),
             "ssh_host_key": f"ssh-ed25519 AAAA{number}",
+            "authority": authority(number) if host in VOTERS else None,
         }
         for number, host in enumerate(HOSTS, 1)
     }
@@ -72,6 +79,7 @@ def test_record_writes_keys_and_only_addresses_that_are_no_fact(project: Path, f
         "ipv6": "fd77::1:1",
         "ssh_host_key": "ssh-ed25519 AAAA1",
         "wireguard_key": key(1),
+        "authority": authority(1),
     }
     assert set(found["a-bru-be"]) == {"ssh_host_key", "wireguard_key"}, "its addresses are in machines.yaml"
     assert load(project / "stacks" / "local").recorded["a-fra-de"].wireguard_key == key(3)
@@ -108,14 +116,15 @@ def test_a_silent_host_is_named_and_keeps_what_was_recorded(project: Path, fleet
     assert _recorded(project)["a-pdx-us"]["wireguard_key"] == key(6)
 
 
-@pytest.mark.parametrize("field", ["wireguard_key", "ssh_host_key"])
+@pytest.mark.parametrize("field", ["wireguard_key", "ssh_host_key", "authority"])
 def test_another_key_of_a_recorded_host_is_refused_until_asked_for(
     field: str, project: Path, fleet: Callable[..., Ran]
 ) -> None:
     hosts = outputs()
     fleet("record", "-s", "local", "--from", _given(project, hosts))
     before = (project / "stacks" / "local" / "recorded.yaml").read_text()
-    hosts["a-fra-de"][field] = {"wireguard_key": key(9), "ssh_host_key": "ssh-ed25519 AAAA9"}[field]
+    other = {"wireguard_key": key(9), "ssh_host_key": "ssh-ed25519 AAAA9", "authority": authority(9)}
+    hosts["a-fra-de"][field] = other[field]
     given = _given(project, hosts)
     ran = fleet("record", "-s", "local", "--from", given)
     assert ran.code == 1
@@ -132,6 +141,26 @@ def test_a_comment_of_a_host_key_is_no_other_key(project: Path, fleet: Callable[
     fleet("record", "-s", "local", "--from", _given(project, hosts))
     hosts["a-fra-de"]["ssh_host_key"] += " root@a-fra-de"
     assert fleet("record", "-s", "local", "--from", _given(project, hosts)).code == 0
+
+
+def test_an_authority_stands_as_a_block_that_can_be_copied_out(project: Path, fleet: Callable[..., Ran]) -> None:
+    fleet("record", "-s", "local", "--from", _given(project, outputs()))
+    text = (project / "stacks" / "local" / "recorded.yaml").read_text()
+    assert "    authority: |\n      -----BEGIN CERTIFICATE-----\n      MIIB" in text
+    assert load(project / "stacks" / "local").recorded["a-ams-nl"].authority == authority(1)
+
+
+def test_a_control_host_without_its_authority_is_named(project: Path, fleet: Callable[..., Ran]) -> None:
+    hosts = outputs()
+    hosts["a-fra-de"]["authority"] = None
+    ran = fleet("record", "-s", "local", "--from", _given(project, hosts))
+    assert ran.code == 0
+    assert "not recorded: a-fra-de\n" in ran.err
+    assert "authority" not in _recorded(project)["a-fra-de"]
+    hosts["a-fra-de"]["authority"] = "-----BEGIN PRIVATE KEY-----"
+    ran = fleet("record", "-s", "local", "--from", _given(project, hosts))
+    assert ran.code == 1
+    assert "outputs of a-fra-de: authority" in ran.err
 
 
 def test_two_hosts_with_one_key_are_refused(project: Path, fleet: Callable[..., Ran]) -> None:
@@ -195,18 +224,18 @@ def test_the_outputs_come_from_the_engine(
     assert fleet("record", "-s", "local").code == 0
     assert set(_recorded(project)) == set(HOSTS)
     engine.write_text("#!/bin/sh\necho 'error: no stack named local found' >&2\nexit 255\n")
-    ran = fleet("status", "-s", "local")
+    ran = fleet("machines", "-s", "local")
     assert ran.code == 1
     assert "no stack named local found" in ran.err
 
 
-def test_status_says_what_each_machine_has(project: Path, fleet: Callable[..., Ran]) -> None:
+def test_machines_says_what_each_machine_has(project: Path, fleet: Callable[..., Ran]) -> None:
     hosts = outputs()
     fleet("record", "-s", "local", "--from", _given(project, hosts))
     hosts["a-fra-de"]["wireguard_key"] = key(9)
     del hosts["a-pdx-us"]
     hosts["z-old-de"] = hosts["a-ams-nl"]
-    ran = fleet("status", "-s", "local", "--from", _given(project, hosts))
+    ran = fleet("machines", "-s", "local", "--from", _given(project, hosts))
     rows = {line.split()[0]: line for line in ran.out.splitlines()}
     assert rows["a-ams-nl"].split() == ["a-ams-nl", "control", "10.77.1.1", "10.99.0.11", "recorded"]
     assert rows["a-fra-de"].endswith("CHANGED")
@@ -215,7 +244,7 @@ def test_status_says_what_each_machine_has(project: Path, fleet: Callable[..., R
 
 
 def test_a_stack_without_settings_is_named(project: Path, fleet: Callable[..., Ran]) -> None:
-    ran = fleet("status", "-s", "prd", "--from", _given(project, {}))
+    ran = fleet("machines", "-s", "prd", "--from", _given(project, {}))
     assert ran.code == 1
     assert "no Pulumi.prd.yaml" in ran.err
     assert "name one of: local" in ran.err

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from components import layers
 from toolchain.places import ROOT
 
 # The passphrase of a state that holds nothing secret and is thrown away with the rehearsal.
@@ -138,11 +139,16 @@ def up(
     refresh: bool = False,
     config: Path | None = None,
     heard: Heard | None = None,
+    only: Sequence[str] = (),
 ) -> Outcome:
-    """Run `pulumi up` on the rehearsal's stack; each event goes to `log`, what finishes to `heard`."""
+    """Run `pulumi up` on the rehearsal's stack; each event goes to `log`, what finishes to `heard`.
+
+    `only`: layers to work on; none means all.
+    """
     argv = ["pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", "--json", "--non-interactive"]
     argv += ["--refresh"] if refresh else []
     argv += ["--config-file", str(config)] if config else []
+    argv += layers.arguments(only)
     outcome, begun = Outcome(), time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     errors = log.with_suffix(".err")

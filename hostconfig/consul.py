@@ -50,7 +50,7 @@ def config_of(desired: Member) -> dict[str, Any]:
         "client_addr": "127.0.0.1",
         "addresses": {"https": desired.address, "dns": "127.0.0.1"},
         "ports": {"http": -1, "https": HTTPS, "dns": DNS, "grpc": -1, "grpc_tls": -1},
-        "retry_join": sorted(desired.voters.values()),
+        "retry_join": desired.others,
         "retry_interval": "5s",
         "rejoin_after_leave": True,
         # A host that reboots comes back: it is not to be forgotten in between.

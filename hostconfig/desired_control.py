@@ -47,6 +47,11 @@ class Member(Strict):
     datacenter: Label
     voters: dict[Label, Address] = Field(min_length=1)
 
+    @property
+    def others(self) -> list[str]:
+        """The voters to join. Not oneself: an agent that has joined itself counts that as done and asks nobody else."""
+        return sorted(address for host, address in self.voters.items() if host != self.hostname)
+
 
 class Servers(Member):
     """A control host's three servers. A host that also offers to jobs does so in the same Nomad agent."""

@@ -104,7 +104,7 @@ def config_of(desired: Member) -> dict[str, Any]:
 
 
 def _join(desired: Member) -> dict[str, Any]:
-    return {"retry_join": sorted(desired.voters.values()), "retry_interval": "5s", "retry_max": 0}
+    return {"retry_join": desired.others, "retry_interval": "5s", "retry_max": 0}
 
 
 def server_config(desired: Servers) -> dict[str, Any]:

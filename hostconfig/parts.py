@@ -116,8 +116,8 @@ class HostPlan:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Every group that must exist."""
-        return tuple(group for part in self.parts for group in part.groups)
+        """Every group that must exist, each once: several concerns may ask for one."""
+        return tuple(dict.fromkeys(group for part in self.parts for group in part.groups))
 
     @property
     def accounts(self) -> tuple[Account, ...]:

@@ -39,6 +39,8 @@ class Daemon:
     before: tuple[str, ...] = ()
     """Shell lines run as root before every start."""
     as_root: bool = False
+    restarted_for_its_script: bool = True
+    """False where a restart costs people's time: then a changed script waits for the next start."""
 
 
 def account_name(system: str, os: str) -> str:
@@ -94,8 +96,9 @@ def supervised(daemon: Daemon, desired: Member, platform: Platform, hear: str) -
         needs=(*stands_on(desired), *daemon.needs),
         home=f"/var/lib/{daemon.system}",
     )
-    files = [ManagedFile(run, text, mode="0755", check='sh -n "$new"', wakes=name)]
-    files += definition(name, run, platform)
+    wakes = name if daemon.restarted_for_its_script else None
+    files = [ManagedFile(run, text, mode="0755", check='sh -n "$new"', wakes=wakes)]
+    files += definition(name, run, platform, wakes)
     accounts = () if daemon.as_root else (account(daemon.system, platform),)
     # Void has all three as packages. Debian has none of them: there the host's image brings the programs.
     packages = (daemon.system,) if platform.os == "void" else ()
@@ -108,16 +111,16 @@ def supervised(daemon: Daemon, desired: Member, platform: Platform, hear: str) -
     )
 
 
-def definition(name: str, run: str, platform: Platform) -> list[ManagedFile]:
+def definition(name: str, run: str, platform: Platform, wakes: str | None) -> list[ManagedFile]:
     """How the init supervises a run script, and where its words go."""
     if platform.init == "systemd":
         text = render("agents/unit", name=name, run=run)
-        return [ManagedFile(f"/etc/systemd/system/{name}.service", text, wakes=name)]
+        return [ManagedFile(f"/etc/systemd/system/{name}.service", text, wakes=wakes)]
     starts = render("base/run", command=run, before=())
     logs = render("agents/log", name=name)
     return [
         ManagedFile(f"/etc/sv/{name}/log/run", logs, mode="0755", check='sh -n "$new"'),
-        ManagedFile(f"/etc/sv/{name}/run", starts, mode="0755", check='sh -n "$new"', wakes=name),
+        ManagedFile(f"/etc/sv/{name}/run", starts, mode="0755", check='sh -n "$new"', wakes=wakes),
     ]
 
 

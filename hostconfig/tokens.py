@@ -37,5 +37,5 @@ def tokens(desired: Agents, platform: Platform) -> Part:
         take_up_nomad=take_up,
     )
     files = [ManagedFile(RUN, text, mode="0755", check='sh -n "$new"', wakes=NAME)]
-    files += definition(NAME, RUN, platform)
+    files += definition(NAME, RUN, platform, NAME)
     return Part(files=tuple(files), services=(Service(NAME, restart(NAME, platform)),))

@@ -22,7 +22,6 @@ RELOAD = "vault-reload"
 def config_of(desired: Servers) -> dict[str, Any]:
     """The configuration that only a restart takes up."""
     where = desired.address
-    others = [address for host, address in sorted(desired.voters.items()) if host != desired.hostname]
     return {
         "ui": True,
         # Raft's memory map does not go together with locked memory; hosts have no swap.
@@ -41,7 +40,7 @@ def config_of(desired: Servers) -> dict[str, Any]:
                         "leader_ca_cert_file": CA,
                         "leader_tls_servername": SERVER_NAME,
                     }
-                    for address in others
+                    for address in desired.others
                 ],
             }
         },
@@ -62,7 +61,7 @@ def config_of(desired: Servers) -> dict[str, Any]:
 def vault_server(desired: Servers, platform: Platform) -> Part:
     """The server of a control host."""
     name = service_name("vault")
-    daemon = Daemon("vault", f"vault server -config={FOLDER}")
+    daemon = Daemon("vault", f"vault server -config={FOLDER}", restarted_for_its_script=False)
     own = Part(
         files=(
             ManagedFile(f"{FOLDER}/10-server.json", text_of(config_of(desired)), wakes=name),

@@ -120,8 +120,7 @@ def _authority(fleet: Fleet, host: str) -> dict[str, Any]:
     """A control host is also a private authority, whose key is born on it like the fabric's."""
     if fleet.control is None or host not in fleet.voters:
         return {}
-    name = f"{fleet.fleet} authority on {host}"
-    return {"authority": True, "authority_days": fleet.control.pki.authority_days, "authority_name": name}
+    return {"authority": True, "authority_days": fleet.control.pki.authority_days, "authority_name": fleet.fleet}
 
 
 def _endpoint(ip: Any, port: int) -> Any:

@@ -1,12 +1,12 @@
 # Every target makes what it needs first, says what it waits for, and goes on where an interrupted run stopped.
-# The engine comes first and alone suffices for a preview; Debian packages and test hosts only for what needs them.
+# The engine comes first and alone suffices for a preview; Debian packages, servers and test hosts only for what needs them.
 
 SHELL := /bin/bash
 PYTHON ?= python3
 INSTALL := $(PYTHON) toolchain/install.py
 # Recipes run with the engine and the environment on PATH, but not in the rehearsal's network: the driver enters it.
 PLACES := eval "$$($(INSTALL) paths)" && export FLEET_CACHE="$$_fleet_at_cache" FLEET_RUN="$$_fleet_at_run" \
-	PATH="$$_fleet_at_engine:$$_fleet_at_venv/bin:$$PATH"
+	PATH="$$_fleet_at_engine:$$_fleet_at_venv/bin:$$_fleet_at_servers:$$PATH"
 OPTIONS := PULUMI_PARALLEL=256 PULUMI_PARALLEL_DIFF=true PULUMI_CONTINUE_ON_ERROR=true PULUMI_SKIP_UPDATE_CHECK=true
 # With CI set nothing asks questions or moves the cursor.
 UNIT ?=
@@ -34,21 +34,21 @@ check: tools tools-official lint ## Format, lint, types, the fleets' data, unit 
 	@$(PLACES) && python -m cli check && $(OPTIONS) python -m pytest -m "not rehearsal" $(UNIT)
 
 test: check ## Everything: check first, then the rehearsal's tests from bare test hosts up
-	@$(INSTALL) debian
+	@$(INSTALL) debian servers
 	@$(PLACES) && $(OPTIONS) python -m pytest -m rehearsal $(TESTS)
 
 preview: tools ## The preview of prod on the embedded cloud: no credentials, no root, any machine
 	@$(PLACES) && $(OPTIONS) python -m rehearsal preview prod
 
 rehearsal: ## The whole fleet of stack local on test hosts of this machine, checked, and left running
-	@$(INSTALL) engine venv debian
+	@$(INSTALL) engine venv debian servers
 	@$(PLACES) && $(OPTIONS) python -m rehearsal up
 
 clean-rehearsal: tools ## Remove every trace of the rehearsal, also after a crash
 	@$(PLACES) && python -m rehearsal clean
 
 bench: ## Preview beside the engine's floor, hosts beside Ansible; writes a table
-	@$(INSTALL) engine venv bench debian
+	@$(INSTALL) engine venv bench debian servers
 	@$(PLACES) && $(OPTIONS) python -m tests.bench
 
 pins: tools ## Pin the requirements again, with hashes (after a change of a requirements*.in)

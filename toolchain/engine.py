@@ -8,10 +8,9 @@ import shutil
 from pathlib import Path
 
 from toolchain import vendor
-from toolchain.commands import said_by
-from toolchain.golang import Module, build, module_source, version_of
+from toolchain.golang import Module, build, module_source
+from toolchain.on_path import check_runs, fitting
 from toolchain.places import TOOLCHAIN, cache, digest, digest_files, in_one_piece, locked
-from toolchain.progress import UnavailableError
 
 VERSION = "3.259.0"
 CLI = Module(
@@ -48,7 +47,7 @@ def ensure_engine() -> Path:
     with locked("engine", cache() / "tools"):
         if (folder / "bin" / "pulumi").exists():
             return folder
-        source = fitting(os.environ.get("PATH", "")) or ensure_cli()
+        source = fitting("pulumi", VERSION, os.environ.get("PATH", "")) or ensure_cli()
         with in_one_piece(folder) as draft:
             place = draft / "bin"
             place.mkdir()
@@ -72,7 +71,7 @@ def ensure_cli() -> Path:
             if reason:
                 print(f"pulumi: {reason}; building it from source", flush=True)
                 build(CLI, draft / "bin" / "pulumi")
-            check_runs(draft / "bin" / "pulumi")
+            check_runs(draft / "bin" / "pulumi", VERSION)
     return binary
 
 
@@ -88,33 +87,6 @@ def ensure_official() -> Path:
             shutil.copy(script, place / script.name)
             (place / script.name).chmod(0o755)
     return final
-
-
-def fitting(path: str) -> Path | None:
-    """A pulumi on PATH that fits: not one of ours, the pinned version or a later one of the same major."""
-    own = (str(TOOLCHAIN), str(cache()))
-    folders = [entry for entry in path.split(os.pathsep) if entry and not entry.startswith(own)]
-    found = shutil.which("pulumi", path=os.pathsep.join(folders)) if folders else None
-    if found is None:
-        return None
-    version = version_of(said_by([found, "version"]))
-    pinned = version_of(VERSION)
-    if version[:1] == pinned[:1] and version >= pinned:
-        return Path(found).resolve()
-    print(
-        f"{found} is of version {'.'.join(map(str, version)) or 'unknown'}, "
-        f"needed is {VERSION} or a later 3.x: not used"
-    )
-    return None
-
-
-def check_runs(binary: Path) -> None:
-    """A binary for another machine, or half of one, must not be kept."""
-    if version_of(said_by([str(binary), "version"])) != version_of(VERSION):
-        raise UnavailableError(
-            f"{binary.name} was made but does not answer with version {VERSION}\n"
-            "  way out: see whether this folder may run programs (mount option noexec), or set FLEET_CACHE elsewhere"
-        )
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -34,8 +34,10 @@ class Module:
         return TOOLCHAIN / self.name
 
     def key(self) -> str:
-        """Changes whenever the result could: pinned versions, checksums, flags."""
-        return digest((self.folder / "go.mod").read_bytes(), (self.folder / "go.sum").read_bytes(), *self.arguments())
+        """Changes whenever the result could: pinned versions, checksums, flags, a main package of our own."""
+        own = [file.read_bytes() for file in sorted(self.folder.glob("*.go"))]
+        pinned = ((self.folder / name).read_bytes() for name in ("go.mod", "go.sum"))
+        return digest(*pinned, *self.arguments(), *own)
 
     def arguments(self) -> tuple[str, ...]:
         """Arguments of `go build` besides where to put the result."""
@@ -51,9 +53,7 @@ def find_go(path: str | None = None) -> str:
     search = os.pathsep.join([os.environ.get("PATH", "") if path is None else path, *(USUAL if path is None else ())])
     go = shutil.which("go", path=search)
     if go is None:
-        raise UnavailableError(
-            f"no Go on PATH or in its usual places, and the engine must be built\n  way out: {way_out}"
-        )
+        raise UnavailableError(f"no Go on PATH or in its usual places, and this must be built\n  way out: {way_out}")
     found = version_of(said_by([go, "env", "GOVERSION"]) or said_by([go, "version"]))
     if found < FETCHES_ITSELF:
         shown = ".".join(map(str, found)) or "of unknown version"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Brings what the project runs on, each part once per machine: `install.py [engine|venv|official|bench|debian]...`
+"""Brings what the project runs on, each part once per machine: `install.py [engine|venv|servers|...]...`
 
 Runs before there is any environment, so on the system's Python and nothing else. Parts named together are made at the
 same time. `install.py paths` prints, for a shell, where they are.
@@ -17,12 +17,13 @@ from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from toolchain import commands, debian, engine, environment, places
+from toolchain import commands, debian, engine, environment, places, servers
 from toolchain.progress import UnavailableError
 
 PARTS: dict[str, Callable[[], object]] = {
     "engine": engine.ensure_engine,
     "venv": environment.ensure_environment,
+    "servers": servers.ensure_servers,
     "official": engine.ensure_official,
     "bench": lambda: environment.ensure_environment("requirements-bench.txt"),
     "debian": debian.ensure_packages,
@@ -36,6 +37,7 @@ def paths() -> str:
         "_fleet_at_cache": places.cache(),
         "_fleet_at_run": places.run_folder(),
         "_fleet_at_engine": engine.engine_folder() / "bin",
+        "_fleet_at_servers": servers.servers_folder() / "bin",
         "_fleet_at_venv": environment.environment_folder(),
     }
     return "\n".join(f"{name}={shlex.quote(str(value))}" for name, value in known.items())

@@ -8,7 +8,9 @@ import platform
 import shutil
 import tarfile
 import urllib.request
+import zipfile
 from pathlib import Path
+from typing import IO
 
 from toolchain.places import TOOLCHAIN
 from toolchain.progress import Estimate, Progress
@@ -24,9 +26,10 @@ def fetch(name: str, target: Path) -> str:
     arch = ARCHITECTURES.get(platform.machine().lower())
     if arch is None:
         return f"the vendor has no binary for {platform.machine()}"
+    arch = known.get("architectures", {}).get(arch, arch)
     words = {"version": known["version"], "os": platform.system().lower(), "arch": arch}
     archive = known["archive"].format(**words)
-    packed = target.with_suffix(".tar.gz")
+    packed = target.with_suffix(".zip" if archive.endswith(".zip") else ".tar.gz")
     try:
         with urllib.request.urlopen(known["checksums"].format(**words), timeout=PATIENCE) as answer:
             wanted = checksum_in(answer.read().decode(), archive.rsplit("/", 1)[-1])
@@ -36,18 +39,28 @@ def fetch(name: str, target: Path) -> str:
             found = download(archive, packed, progress)
         if found != wanted:
             return f"the vendor's archive has checksum {found}, its list says {wanted}: not used"
-        with tarfile.open(packed) as opened:
-            member = opened.extractfile(known["member"])
-            if member is None:
-                return f"the vendor's archive holds no {known['member']}"
-            with open(target, "wb") as out:
-                shutil.copyfileobj(member, out)
-    except (OSError, ValueError, KeyError, tarfile.TarError) as error:
+        with open(target, "wb") as out:
+            unpack(packed, known["member"], out)
+    except (OSError, ValueError, KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
+        target.unlink(missing_ok=True)
         return f"{archive.split('/')[2]} gives nothing here ({error})"
     finally:
         packed.unlink(missing_ok=True)
     target.chmod(0o755)
     return ""
+
+
+def unpack(packed: Path, name: str, out: IO[bytes]) -> None:
+    """One file of an archive of either kind."""
+    if packed.suffix == ".zip":
+        with zipfile.ZipFile(packed) as whole, whole.open(name) as member:
+            shutil.copyfileobj(member, out)
+        return
+    with tarfile.open(packed) as opened:
+        found = opened.extractfile(name)
+        if found is None:
+            raise KeyError(f"the vendor's archive holds no {name}")
+        shutil.copyfileobj(found, out)
 
 
 def checksum_in(text: str, name: str) -> str | None:

@@ -60,6 +60,7 @@ def test_the_local_stack_gets_the_rehearsals_places_and_nothing_stays(checkout: 
         f"PULUMI_BACKEND_URL=file://{checkout}/run/backend",
         "PULUMI_CONTINUE_ON_ERROR=true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
+        f"FLEET_ACME_CA={checkout}/run/acme/trust.pem",
         "FLEET_STACK=local",
     ):
         assert wanted in during.splitlines()
@@ -76,6 +77,8 @@ def test_a1_11_another_stack_meets_nothing_of_the_rehearsal(checkout: Path) -> N
     for absent in (
         "PULUMI_HOME=",
         "FLEET_CLOUD_SOCKET=",
+        "FLEET_ACME_CA=",
+        "/check out/cache/tools/servers-",
         "ACQUISITION",
         "/toolchain/shims:",
         "PULUMI_CONFIG_PASSPHRASE=",

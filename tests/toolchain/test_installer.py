@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import platform
 import shutil
@@ -12,11 +13,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from toolchain import commands, debian, engine, environment, golang, install, places, vendor
+from toolchain import commands, debian, engine, environment, golang, install, on_path, places, servers, vendor
 from toolchain.progress import Estimate, Progress, UnavailableError, spell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +101,7 @@ def test_two_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
 )
 def test_a_pulumi_on_path_is_used_only_if_it_fits(tmp_path: Path, version: str, fits: bool) -> None:
     found = program(tmp_path, "pulumi", version)
-    assert engine.fitting(str(tmp_path)) == (found if fits else None)
+    assert on_path.fitting("pulumi", "3.259.0", str(tmp_path)) == (found if fits else None)
 
 
 def test_our_own_folders_on_path_are_not_taken_for_the_machines(
@@ -107,7 +109,7 @@ def test_our_own_folders_on_path_are_not_taken_for_the_machines(
 ) -> None:
     monkeypatch.setenv("FLEET_CACHE", str(tmp_path))
     program(tmp_path / "tools", "pulumi", "v3.259.0")
-    assert engine.fitting(f"{tmp_path / 'tools'}:{ROOT / 'toolchain' / 'shims'}") is None
+    assert on_path.fitting("pulumi", "3.259.0", f"{tmp_path / 'tools'}:{ROOT / 'toolchain' / 'shims'}") is None
 
 
 def test_no_go_says_which_and_what_to_do(tmp_path: Path) -> None:
@@ -238,6 +240,60 @@ def test_one_part_that_cannot_be_had_is_an_error_line_and_not_a_traceback(
     said = capsys.readouterr().err
     assert "error: engine: no Go" in said
     assert "Traceback" not in said
+
+
+def test_a_vendors_zip_gives_its_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as whole:
+        whole.writestr("LICENSE.txt", "long")
+        whole.writestr("consul", "a program")
+    asked: list[str] = []
+
+    class Answer(io.BytesIO):
+        headers = {"Content-Length": "3"}
+
+    def answer(url: str, timeout: float) -> Answer:
+        assert timeout <= 3
+        asked.append(url.rsplit("/", 1)[-1])
+        name = "consul_1.22.5_linux_amd64.zip"
+        listed = f"{hashlib.sha256(packed.getvalue()).hexdigest()}  {name}\n".encode()
+        return Answer(listed if url.endswith("SUMS") else packed.getvalue())
+
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    assert vendor.fetch("consul", tmp_path / "consul") == ""
+    assert asked == ["consul_1.22.5_SHA256SUMS", "consul_1.22.5_linux_amd64.zip"]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("consul", "a program")]
+    assert os.access(tmp_path / "consul", os.X_OK)
+
+
+def test_servers_that_fit_are_taken_from_path_and_lie_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_CACHE", str(tmp_path / "cache"))
+    for name, (version, _) in servers.SERVERS.items():
+        program(tmp_path / "bin", name, f"{name.capitalize()} v{version}")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    folder = servers.ensure_servers()
+    assert sorted(path.name for path in (folder / "bin").iterdir()) == ["consul", "nomad", "vault"]
+    assert folder == servers.servers_folder() == servers.ensure_servers()
+
+
+@pytest.mark.parametrize("name", list(servers.SERVERS))
+def test_a_servers_version_is_that_of_its_module_and_of_the_vendor(name: str) -> None:
+    version, module = servers.SERVERS[name]
+    assert f"github.com/hashicorp/{name} v{version}\n" in (module.folder / "go.mod").read_text()
+    assert json.loads((ROOT / "toolchain" / "vendors.json").read_text())[name]["version"] == version
+
+
+def test_a_main_package_of_our_own_is_part_of_a_tools_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(golang, "TOOLCHAIN", tmp_path)
+    shutil.copytree(ROOT / "toolchain" / "vault", tmp_path / "vault")
+    module = servers.SERVERS["vault"][1]
+    before = module.key()
+    (tmp_path / "vault" / "main.go").write_text("package main\n")
+    assert module.key() != before
 
 
 def test_every_pin_has_a_hash_and_no_file_names_where_packages_come_from() -> None:

@@ -1,0 +1,64 @@
+"""Puts together the folder with the servers of the control plane: nomad, consul and vault, one binary each.
+
+Test hosts get them as packages, operators as commands. Built one after the other: each alone fills two cores.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from toolchain import vendor
+from toolchain.engine import link_or_copy, tool_folder
+from toolchain.golang import Module, build
+from toolchain.on_path import check_runs, fitting
+from toolchain.places import cache, digest, in_one_piece, locked
+
+SMALL = ("-ldflags", "-s -w")
+# name -> (version, how it is built); go.mod of each pins the same version.
+SERVERS = {
+    "nomad": ("1.11.0", Module("nomad", "github.com/hashicorp/nomad", SMALL, 260.0)),
+    "consul": ("1.22.5", Module("consul", "github.com/hashicorp/consul", SMALL, 330.0)),
+    # Our own main package: the minimal Vault with the three plugins that a fleet uses.
+    "vault": ("1.21.2", Module("vault", ".", ("-tags", "minimal", *SMALL), 300.0)),
+}
+
+
+def servers_folder() -> Path:
+    """Where the three lie side by side."""
+    return cache() / "tools" / f"servers-{digest(*(module.key() for _, module in SERVERS.values()))}"
+
+
+def ensure_servers() -> Path:
+    """The folder with the three, made if it is not there."""
+    folder = servers_folder()
+    if (folder / "bin").is_dir():
+        return folder
+    with locked("servers", cache() / "tools"):
+        if (folder / "bin").is_dir():
+            return folder
+        found = {name: ensure_server(name) for name in SERVERS}
+        with in_one_piece(folder) as draft:
+            (draft / "bin").mkdir()
+            for name, source in found.items():
+                link_or_copy(source, draft / "bin" / name)
+            (draft / "origin").write_text("".join(f"{source}\n" for source in found.values()))
+    return folder
+
+
+def ensure_server(name: str) -> Path:
+    """One of them: from PATH, else kept, else from the vendor, else from source."""
+    version, module = SERVERS[name]
+    if source := fitting(name, version, os.environ.get("PATH", "")):
+        return source
+    final = tool_folder(module)
+    binary = final / "bin" / name
+    if not binary.exists():
+        with in_one_piece(final) as draft:
+            made = draft / "bin" / name
+            made.parent.mkdir()
+            if reason := vendor.fetch(name, made):
+                print(f"{name}: {reason}; building it from source", flush=True)
+                build(module, made)
+            check_runs(made, version)
+    return binary

@@ -46,6 +46,9 @@ class Asked:
     before_create: tuple[str, ...]
     wire: dict[str, Any]
     """The inputs as the engine gets them: secrets and unknown values are still marked as such."""
+    depends_on: tuple[str, ...] = ()
+    provider: str = ""
+    ignores: tuple[str, ...] = ()
 
 
 @dataclass
@@ -156,6 +159,9 @@ class _Monitor(MockMonitor):
                     deleted_with=request.deletedWith.rpartition("::")[2],
                     before_create=tuple(request.hooks.before_create),
                     wire=json_format.MessageToDict(request.object),
+                    depends_on=tuple(sorted(urn.rpartition("::")[2] for urn in request.dependencies)),
+                    provider=request.provider.rpartition("::")[0].rpartition("::")[2],
+                    ignores=tuple(request.ignoreChanges),
                 )
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]

@@ -1,1 +1,1 @@
-"""The control plane: Nomad, Consul, Vault, their hosts and their policies."""
+"""Nomad, Consul and Vault: what runs on the hosts (`hosts`), and what the three hold (`plan`, `component`)."""

@@ -11,12 +11,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from model.control import DnsName, HostPath, Label
+from model.control import Capability, DnsName, HostPath, Label
 from model.registration import Duration, Registration, UrlPath, seconds
 from model.strict import Name, Strict, Text
 
 ServiceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=63)]
 ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=127)]
+Cron = Annotated[
+    str, StringConstraints(pattern=r"^(@(yearly|monthly|weekly|daily|hourly)|[0-9*/,A-Za-z-]+( [0-9*/,A-Za-z-]+){4})$")
+]
 Perms = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
 VariablePath = Annotated[str, StringConstraints(pattern=r"^nomad/jobs(/[A-Za-z0-9._~-]+)+$")]
 Place = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9._-]+)+$")]
@@ -105,7 +108,7 @@ class Container(Strict):
     """What only a container driver knows."""
 
     entrypoint: tuple[Text, ...] = ()
-    cap_add: tuple[Name, ...] | None = None
+    cap_add: tuple[Capability, ...] = ()
     privileged: bool = False
     init: bool = False
     ports: tuple[Label, ...] = ()
@@ -248,7 +251,7 @@ class Group(Task):
 class Periodic(Strict):
     """When a timer runs."""
 
-    crons: tuple[Text, ...] = Field(min_length=1)
+    crons: tuple[Cron, ...] = Field(min_length=1)
     overlap: bool = False
     time_zone: Text = "UTC"
 

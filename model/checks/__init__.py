@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model.checks import access, clouds, control, dns, fabric, hosts, machines, mounts, records
+from model.checks import (
+    access,
+    clouds,
+    control,
+    dns,
+    fabric,
+    hosts,
+    machines,
+    mounts,
+    placement,
+    records,
+    services,
+    templates,
+    vhosts,
+)
 from model.checks.rule import Found, Rule, sentence
 from model.fleet import Fleet
 
@@ -18,6 +32,10 @@ RULES: tuple[Rule, ...] = (
     *control.RULES,
     *access.RULES,
     *mounts.RULES,
+    *services.RULES,
+    *placement.RULES,
+    *templates.RULES,
+    *vhosts.RULES,
 )
 
 
@@ -48,6 +66,11 @@ EVIDENT: frozenset[Rule] = frozenset(
         dns.aliases_end,
         records.mail_goes_to_no_alias,
         records.addresses_are_not_ours,
+        services.images_are_pinned,
+        services.the_rehearsal_runs_it_or_says_why_not,
+        placement.constraints_name_no_host,
+        templates.templates_have_one_body,
+        vhosts.checks_end_before_the_next,
         control.vault_can_be_opened,
         control.leaves_are_renewed_in_time,
         access.directories_are_asked_in_private,

@@ -9,7 +9,9 @@ from tests.model.change import GONE
 NOMAD = "access/nomad/policies"
 VAULT = "access/vault"
 CONSUL = "access/consul"
-WEB = {"block": "service", "purpose": "x", "namespace": "apps", "datacenters": ["workers"], "image": "web"}
+WEB = {"block": "service", "purpose": "x", "namespace": "apps", "datacenters": ["workers"], "image": "web"} | {
+    "runs_in_rehearsal": True
+}
 IMAGE = {"source": "registry.fleet.example/web", "tag": "1", "architectures": ["x86_64"], "exec": ["/bin/true"]}
 REPORT = {"images": {"web": IMAGE}, "services": {"report": WEB}}
 KV = {"type": "kv", "version": 2, "purpose": "x"}

@@ -21,6 +21,12 @@ def facts(stack: str) -> dict[str, Any]:
     for file in sorted((STACKS / stack).glob("*.yaml")):
         # PyYAML alone reads a bare `on` as true; the model's own reader does not.
         whole |= yaml.safe_load(file.read_text(encoding="utf-8").replace(" on:", ' "on":'))
+    services = STACKS / stack / "services"
+    for file in sorted(services.glob("*.yaml")):
+        whole.setdefault("services", {})[file.stem] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for file in sorted(p for p in services.glob("files/*/**/*") if p.is_file()):
+        service, _, name = file.relative_to(services / "files").as_posix().partition("/")
+        whole.setdefault("service_files", {}).setdefault(service, {})[name] = file.read_text(encoding="utf-8")
     return whole
 
 
@@ -35,9 +41,9 @@ def changed(data: dict[str, Any], changes: Changes) -> dict[str, Any]:
         if value is GONE:
             del here[last]
         elif isinstance(here, list):
-            here[int(last)] = value
+            here[int(last)] = copy.deepcopy(value)
         else:
-            here[last] = value
+            here[last] = copy.deepcopy(value)  # a later change may go into this one
     return data
 
 

@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 
 from model.checks import RULES, sentence
-from tests.model import cases_access, cases_control, cases_hosts, cases_machines, cases_zone
+from tests.model import cases_access, cases_control, cases_hosts, cases_machines, cases_services, cases_zone
 from tests.model.case import Case
 from tests.model.change import changed, facts, problems, write
 
-CASES = (*cases_machines.CASES, *cases_hosts.CASES, *cases_zone.CASES, *cases_control.CASES, *cases_access.CASES)
+CASES = (
+    *cases_machines.CASES,
+    *cases_hosts.CASES,
+    *cases_zone.CASES,
+    *cases_control.CASES,
+    *cases_access.CASES,
+    *cases_services.CASES,
+)
 LOCAL = facts("local")
 IDS = [f"{case.rule.__name__}-{i}" for i, case in enumerate(CASES)]
 

@@ -1,0 +1,124 @@
+"""Rules about how services are found: their checks, their ports, and the public names that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model.checks.rule import Found
+from model.fleet import Fleet
+from model.placement import all_groups
+from model.reading import Where
+from model.registration import seconds
+from model.vhosts import answer, derived, fronts, machines_of, vhosts, zone_of
+
+
+def registered_ports_are_there(fleet: Fleet) -> Iterator[Found]:
+    """A registration, a check and a web server name ports of their group."""
+    for _, placed in all_groups(fleet):
+        ports = placed.group.ports
+        said: list[tuple[Where, str]] = []
+        for name, it in placed.group.registers.items():
+            path: Where = (*placed.path, "registers", name)
+            said.append(((*path, "port"), it.port))
+            said += [((*path, "checks", i, "port"), c.port) for i, c in enumerate(it.checks) if c.port]
+        for _, task_path, task in placed.tasks:
+            if task.webserver is not None and task.webserver.root is not None:
+                said.append(((*task_path, "webserver"), task.webserver.port))
+            said += [((*task_path, "container", "ports", i), p) for i, p in enumerate(task.container.ports)]
+        for where, label in said:
+            if label not in ports and not label.isdigit():
+                yield Found(where, f"{label} is no port of this group", f"write one of: {', '.join(ports) or 'none'}")
+
+
+def checks_end_before_the_next(fleet: Fleet) -> Iterator[Found]:
+    """A check gives up before the next one begins."""
+    for _, placed in all_groups(fleet):
+        for name, it in placed.group.registers.items():
+            for i, check in enumerate(it.checks):
+                if seconds(check.timeout) >= seconds(check.every):
+                    path: Where = (*placed.path, "registers", name, "checks", i, "timeout")
+                    what = f"it waits {check.timeout} for an answer, every {check.every}"
+                    yield Found(path, what, "write a shorter timeout or a longer period")
+
+
+def http_checks_have_a_path(fleet: Fleet) -> Iterator[Found]:
+    """A check over HTTP asks for a path, and one over TCP has none."""
+    for _, placed in all_groups(fleet):
+        for name, it in placed.group.registers.items():
+            for i, check in enumerate(it.checks):
+                if (check.kind == "http") != (check.path is not None):
+                    path: Where = (*placed.path, "registers", name, "checks", i)
+                    yield Found(path, f"a {check.kind} check with path {check.path}", "write the path, or `kind: tcp`")
+
+
+def public_names_are_once(fleet: Fleet) -> Iterator[Found]:
+    """A public name belongs to one service, and the names of the control plane to none."""
+    owners: dict[str, str] = {}
+    if fleet.control is not None:
+        names = fleet.control.names
+        owners = dict.fromkeys((names.nomad, names.consul, names.vault), "the control plane")
+    for public in vhosts(fleet):
+        for i, name in enumerate(public.vhost.names):
+            owner = owners.setdefault(name, public.service)
+            place = (*public.path, "names", i)
+            if owner != public.service or name in public.vhost.names[:i]:
+                yield Found(place, f"{name} is {owner}'s already", "keep one of the two")
+
+
+def vhosts_are_checked(fleet: Fleet) -> Iterator[Found]:
+    """A service behind a public name has a health check, or says why it has none."""
+    for public in vhosts(fleet):
+        if not public.registration.checks and public.vhost.unchecked is None:
+            yield Found(public.path, "the registration has no check", "add `checks:`, or say why not: `unchecked:`")
+
+
+def fronts_find_their_services(fleet: Fleet) -> Iterator[Found]:
+    """A service behind a front is registered in Consul, where the front looks for it."""
+    for public in vhosts(fleet):
+        if public.vhost.through != "own" and public.registration.provider != "consul":
+            yield Found((*public.path[:-1], "provider"), "fronts do not look into Nomad", "leave `provider` out")
+
+
+def vhosts_have_a_front(fleet: Fleet) -> Iterator[Found]:
+    """The front that a vhost goes through is exactly one service."""
+    for public in vhosts(fleet):
+        through = public.vhost.through
+        found = fronts(fleet, through)
+        if through != "own" and public.vhost.public and len(found) != 1:
+            what = f"{', '.join(found)} are all" if found else "no service is"
+            way_out = f"write `front: {through}` at one service, or `through: own`"
+            yield Found((*public.path, "through"), f"{what} the front {through}", way_out)
+
+
+def vhosts_are_led_to_their_front(fleet: Fleet) -> Iterator[Found]:
+    """A public name is in a zone of ours and leads to the machines that answer it, and to no other."""
+    made = {(d.zone, d.label) for d in derived(fleet)}
+    for public in vhosts(fleet):
+        machines = machines_of(fleet, public)
+        if not public.vhost.public or not machines:
+            continue
+        for i, name in enumerate(public.vhost.names):
+            place: Where = (*public.path, "names", i)
+            zone = zone_of(fleet, name)
+            found = answer(fleet, name)
+            if zone is None:
+                yield Found(place, f"{name} is in no zone of ours", f"write one of {', '.join(fleet.zones) or 'ours'}")
+            elif found is None and zone not in made:
+                what = f"the zone does not answer {name}, and no pool of it has just {', '.join(sorted(machines))}"
+                yield Found(place, what, f"write it in zones.{zone[0]}, or a pool of those machines")
+            elif found is not None and (found.outside or not found.machines or not found.machines <= machines):
+                astray = "outside" if found.outside else ", ".join(sorted(found.machines - machines)) or "nowhere"
+                what = f"{name} leads {astray}, and is answered by {', '.join(sorted(machines))}"
+                yield Found(place, what, "point the name at them, or go through another front")
+
+
+RULES = (
+    registered_ports_are_there,
+    checks_end_before_the_next,
+    http_checks_have_a_path,
+    public_names_are_once,
+    vhosts_are_checked,
+    fronts_find_their_services,
+    vhosts_have_a_front,
+    vhosts_are_led_to_their_front,
+)

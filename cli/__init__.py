@@ -1,4 +1,5 @@
-"""`fleet`: what a maintainer asks of the data beside `pulumi`: is it right, what was born on hosts, a picture.
+"""`fleet`: what a maintainer asks beside `pulumi`: is the data right, what was born on hosts, how is the control plane.
 
-It reads the data and a stack's outputs and writes files for review. It never changes a machine, a record or a state.
+Verbs over the data read it and write files for review. Verbs over the control plane go through its public names, with
+the tokens of the person who asks; none changes a machine, a record or a state of the engine.
 """

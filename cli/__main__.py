@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from cli import drawing as pictures
+from cli import verbs_access
+from cli.machines import table
 from cli.mistake import Mistake
 from cli.places import ROOT, data_of, folder, folders, outputs, shown
 from cli.record import patch, without_stale
-from cli.status import table
 from model import BadData, load
+from servers import ApiError
 
 app = typer.Typer(
     name="fleet",
-    help="Checks the fleet's data, records what was born on its machines, and draws it. Changes no machine.",
+    help="What a maintainer asks beside `pulumi`: of the data, and of the control plane.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,7 +71,7 @@ def record(
 
 
 @app.command()
-def status(stack: Stack, from_: Outputs = None) -> None:
+def machines(stack: Stack, from_: Outputs = None) -> None:
     """Show each machine of a stack: address, fabric address, and whether its keys are recorded."""
     print(table(without_stale(data_of(stack)), outputs(stack, from_)))
 
@@ -94,13 +96,19 @@ def drawing(
         print(f"{shown(file)}: {'up to date' if same else 'drawn'}")
 
 
+verbs_access.add(app)
+
+
 def main() -> None:
     """Run a command; what a person can mend is printed and ends with exit code 1."""
     try:
         app()
-    except (BadData, Mistake) as problem:
+    except (BadData, Mistake, ApiError) as problem:
         print(problem, file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("fleet: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 MARK = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 # A made-up key pair's public half: the rehearsal's data take the operator's key from a file.
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nnobody's\n-----END CERTIFICATE-----\n"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB3q0f8pUoJ0n0Tq0Zk2mJb5mJ9g1n9z0k3cV7yqk1xA nobody"
 
 
@@ -227,19 +228,22 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 @contextlib.contextmanager
 def own_place(folder: Path) -> Iterator[None]:
-    """Work in a folder where the program may write, with the operator's public key that `local` asks for."""
+    """Work in a folder where the program may write, with the files that `local` takes from the environment."""
     folder.mkdir(parents=True, exist_ok=True)
-    key = folder / "operator.pub"
+    key, trust = folder / "operator.pub", folder / "trust.pem"
     key.write_text(PUBLIC_KEY + "\n")
-    was = os.environ.get("FLEET_SSH_PUBLIC_KEY")
-    os.environ["FLEET_SSH_PUBLIC_KEY"] = str(key)
+    trust.write_text(CERTIFICATE)
+    given = {"FLEET_SSH_PUBLIC_KEY": key, "FLEET_ACME_CA": trust, "FLEET_LDAP_CA": trust}
+    was = {name: os.environ.get(name) for name in given}
+    os.environ.update({name: str(file) for name, file in given.items()})
     try:
         with contextlib.chdir(folder):
             yield
     finally:
-        os.environ.pop("FLEET_SSH_PUBLIC_KEY")
-        if was is not None:
-            os.environ["FLEET_SSH_PUBLIC_KEY"] = was
+        for name, value in was.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def run_stack(stack: str, folder: Path, *, data: Path | None = None, preview: bool = False) -> Ledger:

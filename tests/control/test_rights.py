@@ -18,9 +18,9 @@ from tests.model.change import facts
 STACKS = ("local", "prod")
 PARTS = {"nomad": "fleet:control:Nomad", "consul": "fleet:control:Consul", "vault": "fleet:control:Vault"}
 COUNTS = {
-    "nomad:index/namespace:Namespace": {"local": 3, "prod": 6},
+    "nomad:index/namespace:Namespace": {"local": 5, "prod": 6},
     "nomad:index/schedulerConfig:SchedulerConfig": {"local": 1, "prod": 1},
-    "nomad:index/aclPolicy:AclPolicy": {"local": 5, "prod": 10},
+    "nomad:index/aclPolicy:AclPolicy": {"local": 6, "prod": 10},
     "nomad:index/aclRole:AclRole": {"local": 1, "prod": 0},
     "vault:index/mount:Mount": {"local": 1, "prod": 1},
     "vault:index/policy:Policy": {"local": 6 + 6, "prod": 6 + 16},

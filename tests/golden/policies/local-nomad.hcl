@@ -65,3 +65,12 @@ namespace "apps" {
   }
 }
 
+# rsyncd-reads-buildsync: the receiver may read who sends (only of the job build-rsyncd in build)
+namespace "build" {
+  variables {
+    path "nomad/jobs/buildsync" {
+      capabilities = ["read"]
+    }
+  }
+}
+

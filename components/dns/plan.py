@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from model import Fleet
 from model.dns import Alias, Family, Zone
+from model.vhosts import derived
 
 KIND = {"ipv4": "A", "ipv6": "AAAA"}
 
@@ -58,6 +59,10 @@ class Record:
 def records(fleet: Fleet) -> tuple[Record, ...]:
     """All records of all zones, ordered by zone, name and type."""
     found = [r for zone in sorted(fleet.zones) for r in _zone(fleet, zone, fleet.zones[zone])]
+    # Public names of services that their zone says nothing of. A wildcard or a record of its own answers all others.
+    for it in derived(fleet):
+        to = f"{it.name}.{it.zone}." if it.name else f"{fleet.fqdn(str(it.machine))}."
+        found.append(Record(it.zone, it.label, "CNAME", to, ttl=fleet.zones[it.zone].ttl))
     return tuple(sorted(found, key=lambda r: (r.zone, r.name, r.type, r.key)))
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pulumi
 
+from components.control.component import control
+from components.control.hosts_component import Agents, HostsArgs, Servers
 from components.dns.component import Dns, DnsArgs
 from components.dns.plan import records
 from components.fabric.component import Fabric, FabricArgs
 from components.machines.clouds import Clouds, CloudsArgs, Projects, ProjectsArgs
 from components.machines.component import fleet_machines
+from components.services.component import Services, services_args
 from model import BadData, load
 
 
@@ -27,6 +30,13 @@ def main() -> None:
     Projects("projects", ProjectsArgs(fleet, droplets, clouds.found.buckets, dns.domains))
     stands_on = {name: machine.resource for name, machine in machines.items()}
     fabric = Fabric("fabric", FabricArgs(fleet, born, stands_on, Path(".fleet") / pulumi.get_stack()))
+
+    if fleet.control is not None:
+        servers = Servers("servers", HostsArgs(fleet, fabric.connections, fabric.states, stands_on))
+        rights = control(fleet, fabric.born)
+        # Hosts fetch their tokens by themselves as soon as they may: a Vault that is shut holds no host up.
+        Agents("agents", HostsArgs(fleet, fabric.connections, {**fabric.states, **servers.states}, stands_on))
+        Services("services", services_args(fleet, rights.nomad.ready if rights else ()))
 
     pulumi.export("hosts", fabric.hosts)
 

@@ -43,11 +43,13 @@ class Fabric(pulumi.ComponentResource):
         hosts: host to what the stack exports of it: addresses, ssh port, accounts, keys born on it.
         states: host to its ground State, which its later layers stand on.
         connections: host to how it is reached over ssh.
+        born: host to what it turned out to be.
     """
 
     hosts: Mapping[str, Mapping[str, Any]]
     states: Mapping[str, State]
     connections: Mapping[str, Mapping[str, Any]]
+    born: Mapping[str, Born]
 
     def __init__(self, name: str, args: FabricArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fleet:fabric:Fabric", name, None, opts)
@@ -65,6 +67,7 @@ class Fabric(pulumi.ComponentResource):
             )
             for host, identity in identities.items()
         }
+        self.born = born
         peers = peering(fleet)
         joiners = {
             host: {

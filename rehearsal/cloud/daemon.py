@@ -8,22 +8,27 @@ import socketserver
 import sys
 import threading
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from providers.base.serving import listen
 from rehearsal.cloud.errors import RehearsalError
+from rehearsal.cloud.passthrough import PASSING
 from rehearsal.cloud.standin import StandIn
 from rehearsal.cloud.world import World
 from rehearsal.cloud.zones import state_json
 
-PACKAGES = ("digitalocean", "aws", "gcp")
+PACKAGES = ("digitalocean", "aws", "gcp", *PASSING)
 # A call may wait for a machine to boot; a rehearsal boots all at once.
 _WORKERS = 64
 
 
-def stand_in(package: str, world: World) -> StandIn:
-    """A fresh provider instance. Its module is imported when first asked for."""
+def stand_in(package: str, world: World, environment: Mapping[str, str] | None = None) -> StandIn:
+    """A fresh provider instance. Its module is imported when first asked for.
+
+    `environment`: what the engine's environment says about a real server, tokens too. It stays in this instance.
+    """
     if package == "digitalocean":
         from rehearsal.cloud.digitalocean import DigitalOcean
 
@@ -36,6 +41,18 @@ def stand_in(package: str, world: World) -> StandIn:
         from rehearsal.cloud.gcp import Gcp
 
         return Gcp(world)
+    if package == "nomad":
+        from rehearsal.cloud.nomad import Nomad
+
+        return Nomad(world, environment)
+    if package == "consul":
+        from rehearsal.cloud.consul import Consul
+
+        return Consul(world, environment)
+    if package == "vault":
+        from rehearsal.cloud.vault import Vault
+
+        return Vault(world, environment)
     raise RehearsalError(f"the rehearsal has no stand-in for {package!r}; it has: {', '.join(PACKAGES)}")
 
 
@@ -80,7 +97,8 @@ class Cloud:
         if command == "ping":
             return json.dumps({"ok": True, "pid": os.getpid(), "plan_only": self.world.plan_only})
         if command == "provider":
-            server, port = listen(stand_in(str(request["package"]), self.world), workers=_WORKERS)
+            made = stand_in(str(request["package"]), self.world, request.get("environment"))
+            server, port = listen(made, workers=_WORKERS)
             served.append(server)
             return json.dumps({"port": port})
         if command == "state":

@@ -6,7 +6,9 @@ Only a process with this PULUMI_HOME can meet a stand-in; anywhere else the engi
 import sys
 from pathlib import Path
 
+from rehearsal.cloud.passthrough import PASSING
 from rehearsal.cloud.schema import version_of
+from servers.environment import ADDRESSES, TOKENS, TRUST
 
 # Plain sockets and no site packages: the engine starts one of these for every provider instance.
 _SCRIPT = '''#!{python} -SEI
@@ -24,7 +26,7 @@ except OSError as error:
     where = path or "(FLEET_CLOUD_SOCKET is not set)"
     sys.exit("rehearsal stand-in for {package}: no embedded cloud at " + where + ": " + str(error)
              + "; start one with `make rehearsal`")
-cloud.sendall(b'{{"cmd": "provider", "package": "{package}"}}\\n')
+{request}
 answer = b""
 while not answer.endswith(b"\\n"):
     part = cloud.recv(4096)
@@ -52,6 +54,21 @@ while os.getppid() == parent:
         break
 '''
 
+_REQUEST = 'cloud.sendall(b\'{{"cmd": "provider", "package": "{package}"}}\\n\')'
+# The daemon has another environment than this engine, and a token may stand nowhere but here and in its memory.
+_REQUEST_WITH_ENVIRONMENT = """import json
+given = {{name: os.environ[name] for name in {names} if name in os.environ}}
+request = {{"cmd": "provider", "package": "{package}", "environment": given}}
+cloud.sendall(json.dumps(request).encode() + b"\\n")"""
+
+
+def _request(package: str) -> str:
+    for system in PASSING:
+        if package == system:
+            names = (ADDRESSES[system], TOKENS[system], TRUST)
+            return _REQUEST_WITH_ENVIRONMENT.format(package=package, names=names)
+    return _REQUEST.format(package=package)
+
 
 def write_home(home: Path, packages: tuple[str, ...]) -> list[Path]:
     """Write the plugins, versioned as the installed SDKs ask for them. What is right already is left alone."""
@@ -62,7 +79,7 @@ def write_home(home: Path, packages: tuple[str, ...]) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         script = folder / f"pulumi-resource-{package}"
         # The interpreter itself and not the environment's link to it: this needs no packages and must start fast.
-        text = _SCRIPT.format(python=Path(sys.executable).resolve(), package=package)
+        text = _SCRIPT.format(python=Path(sys.executable).resolve(), package=package, request=_request(package))
         if not script.exists() or script.read_text() != text:
             beside = script.with_name(f".{script.name}.tmp")
             beside.write_text(text)

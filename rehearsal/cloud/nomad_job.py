@@ -1,0 +1,298 @@
+"""Nomad's jobs: planned by the real scheduler in a preview, registered against the version that was planned."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import ClassVar, Final
+
+from providers.base.diffing import ADD, UPDATE, detailed, join
+from providers.base.resource import Created, Diff, Failure, PartialFailure, ProviderError, Read
+from providers.base.values import UNKNOWN, Bag, contains_unknown, reveal
+from rehearsal.cloud.nomad_plan import NotPlanned, Plan, plan
+from rehearsal.cloud.passthrough import Found, Passed
+from servers import ApiError
+
+_DEPLOYED_WITHIN: Final = 300.0
+_POLL: Final = 0.5
+# How the provider goes about it; nothing of this is the job.
+_MANNERS: Final = frozenset(
+    {"deregisterOnDestroy", "deregisterOnIdChange", "detach", "json", "policyOverride", "preserveCounts"}
+    | {"purgeOnDestroy", "readAllocationIds", "rerunIfDead"}
+)
+_ONE_STATE: Final = ("status", "statusDescription", "deploymentStatus", "stable", "allocationIds")
+
+
+class Job(Passed):
+    """The job's text is no matter: what differs is what the scheduler says differs."""
+
+    token = "nomad:index/job:Job"
+    unread = _MANNERS
+    deployed_within: ClassVar = _DEPLOYED_WITHIN
+
+    def refine(self, inputs: Bag) -> list[Failure]:
+        if inputs.get("json") is not True:
+            return [
+                Failure("json", "the stand-in takes jobs as JSON only: json=True (`nomad job run -output` makes it)")
+            ]
+        if inputs["jobspec"] is UNKNOWN:
+            return []
+        try:
+            job = parsed(reveal(inputs["jobspec"]))
+        except ValueError as error:
+            return [Failure("jobspec", f"is no job in JSON: {error}")]
+        missing = [key for key in ("ID", "TaskGroups") if not job.get(key)]
+        return [Failure("jobspec", f"the job has no {key}") for key in missing]
+
+    def place(self, inputs: Bag) -> str:
+        text = inputs.get("jobspec")
+        return str(parsed(text)["ID"]) if isinstance(text, str) else ""
+
+    # A preview.
+
+    def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
+        found = detailed(old_inputs, new_inputs)
+        manners = {path: kind for path, kind in found.items() if path in _MANNERS}
+        if "jobspec" not in found:
+            return Diff(bool(manners), manners)
+        if contains_unknown(new_inputs["jobspec"]) or self.world.plan_only:
+            return Diff(True, found)
+        old, new = parsed(reveal(old_inputs["jobspec"])), parsed(reveal(new_inputs["jobspec"]))
+        if _identity(old) != _identity(new):
+            return Diff(True, found, ["jobspec"])
+        if (planned := self._planned(new, new_inputs)) is None:
+            return Diff(True, found)
+        if planned.same:
+            return Diff(bool(manners), manners)
+        self.log(f"the scheduler's plan: {planned.told()}")
+        groups = {join("plan", group): ADD if kind == "ADD" else UPDATE for group, kind in planned.kinds.items()}
+        # A change above the groups (priority, meta) disturbs none of them.
+        groups = groups or {"plan": UPDATE}
+        return Diff(True, {**manners, **groups}, in_outputs=list(groups))
+
+    def _planned(self, job: Bag, inputs: Bag) -> Plan | None:
+        try:
+            planned = plan(self.api, job, policy_override=bool(inputs.get("policyOverride")))
+        except (NotPlanned, ApiError) as error:
+            self.log(str(error), severity="warning")
+            return None
+        for warning in planned.warnings:
+            self.log(warning, severity="warning")
+        return planned
+
+    def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
+        if not preview or self.world.plan_only:
+            return super().create(inputs, preview=preview, timeout=timeout)
+        made = super().create(inputs, preview=True, timeout=timeout)
+        if contains_unknown(inputs["jobspec"]):
+            return made
+        job = parsed(reveal(inputs["jobspec"]))
+        known = {"name": job.get("Name", job["ID"]), "namespace": job.get("Namespace") or "default"}
+        if planned := self._planned(job, inputs):
+            self.log(f"the scheduler's plan: {planned.told()}")
+            known["plan"] = planned.groups
+        return Created(made.id, {**made.outputs, **known})
+
+    def update(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag, *, preview: bool) -> Bag:  # noqa: A002
+        if not preview or self.world.plan_only:
+            # The version that the state knows: a job that somebody changed since is not written over.
+            return super().update(
+                id,
+                {**old_inputs, "modifyIndex": old_outputs.get("modifyIndex")},
+                old_outputs,
+                new_inputs,
+                preview=preview,
+            )
+        kept = {key: value for key, value in old_outputs.items() if key not in _ONE_STATE}
+        outputs = {**kept, **new_inputs, "modifyIndex": UNKNOWN}
+        if contains_unknown(new_inputs["jobspec"]) or detailed(old_inputs, new_inputs).keys() <= _MANNERS:
+            return outputs
+        try:
+            planned = plan(self.api, parsed(reveal(new_inputs["jobspec"])))
+        except NotPlanned:
+            return outputs
+        return {**outputs, "plan": planned.groups}
+
+    # The real thing.
+
+    def send(self, id: str, inputs: Bag, before: Bag) -> str:  # noqa: A002
+        job = parsed(inputs["jobspec"])
+        namespace = job.get("Namespace") or "default"
+        if id and parsed(before["jobspec"]) == job:
+            return self._standing_still(job, namespace, inputs)
+        index = int(before.get("modifyIndex") or 0) if id else self._standing(job, namespace)
+        body: Bag = {"Job": job, "PolicyOverride": bool(inputs.get("policyOverride"))}
+        body |= {"PreserveCounts": bool(inputs.get("preserveCounts")), "EnforceIndex": True, "JobModifyIndex": index}
+        try:
+            told = self.api.post("/v1/jobs", body, namespace=namespace)
+        except ApiError as error:
+            if "Enforcing job modify index" in error.text:
+                raise ProviderError(
+                    f"job {job['ID']} of namespace {namespace} was changed by somebody since this state knew it, so "
+                    "it is not written over: `pulumi refresh` shows what was changed"
+                ) from error
+            raise
+        if warnings := (told or {}).get("Warnings"):
+            self.log(" ".join(str(warnings).split()), severity="warning")
+        if not inputs.get("detach", True) and (reason := self._deployed(job, namespace, told.get("EvalID"))):
+            raise PartialFailure(str(job["ID"]), self._outputs(str(job["ID"]), inputs), inputs, [reason])
+        return str(job["ID"])
+
+    def _standing(self, job: Bag, namespace: str) -> int:
+        """The version to register over: none, a stopped one, or the very same one that an interrupted `up` left."""
+        there = self.api.get(f"/v1/job/{job['ID']}", missing_ok=True, namespace=namespace)
+        if there is None:
+            return 0
+        index = int(there["JobModifyIndex"])
+        if there.get("Stop"):
+            return index
+        try:
+            same = plan(self.api, job).same
+        except NotPlanned:
+            same = False
+        if same:
+            return index
+        raise ProviderError(
+            f"job {job['ID']} of namespace {namespace} runs already and is another one than asked for; take it over "
+            f"with `pulumi import nomad:index/job:Job <name> {job['ID']}@{namespace}`, or stop it with `nomad job stop`"
+        )
+
+    def _standing_still(self, job: Bag, namespace: str, inputs: Bag) -> str:
+        """Asked again for what is registered already: say so, if it did not come up then."""
+        name = str(job["ID"])
+        last = self.api.get(f"/v1/job/{name}/deployment", namespace=namespace) or {}
+        if not inputs.get("detach", True) and last.get("Status") == "failed":
+            reason = f"job {name} of namespace {namespace}: its deployment failed: {last.get('StatusDescription')}"
+            raise PartialFailure(name, self._outputs(name, inputs), inputs, [reason])
+        return name
+
+    def _deployed(self, job: Bag, namespace: str, evaluation: str | None) -> str:
+        """Wait for the deployment that the registration began; a sentence, when it did not succeed."""
+        until = time.monotonic() + self.deployed_within
+        deployment = ""
+        what = f"job {job['ID']} of namespace {namespace}"
+        while evaluation or deployment:
+            if self.through.cancelled:
+                return f"{what}: stopped while waiting for its deployment"
+            if time.monotonic() > until:
+                return f"{what} was registered and its deployment is not done after {self.deployed_within:.0f} s"
+            if not deployment and evaluation:
+                seen = self.api.get(f"/v1/evaluation/{evaluation}", namespace=namespace)
+                if seen["Status"] in ("failed", "canceled"):
+                    return f"{what}: its evaluation {seen['Status']}: {seen.get('StatusDescription')}"
+                deployment = seen.get("DeploymentID") or ""
+                if not deployment and seen["Status"] == "complete":
+                    return ""
+            if deployment:
+                seen = self.api.get(f"/v1/deployment/{deployment}", namespace=namespace)
+                if seen["Status"] == "successful":
+                    return ""
+                if seen["Status"] in ("failed", "cancelled"):
+                    return f"{what}: its deployment {seen['Status']}: {seen.get('StatusDescription')}"
+                if seen["Status"] == "running" and "promotion" in str(seen.get("StatusDescription")):
+                    # Canaries wait for a person; that is what was asked for.
+                    self.log(f"{what}: {seen['StatusDescription']}", severity="warning")
+                    return ""
+            time.sleep(_POLL)
+        return ""
+
+    def fetch(self, id: str, inputs: Bag) -> Found | None:  # noqa: A002
+        name, namespace = _where(id, inputs)
+        job = self.api.get(f"/v1/job/{name}", missing_ok=True, namespace=namespace)
+        if job is None:
+            return None
+        text = json.dumps({"Job": _submittable(job)}, sort_keys=True)
+        return Found({"jobspec": inputs.get("jobspec", text), "json": True}, _facts(job))
+
+    def identity(self, id: str, inputs: Bag) -> str:  # noqa: A002
+        return _where(id, {})[0] if "@" in id else id
+
+    def read(self, id: str, inputs: Bag, outputs: Bag) -> Read | None:  # noqa: A002
+        seen = super().read(id, inputs, outputs)
+        if seen is None or self.world.plan_only or seen.outputs is outputs:
+            return seen
+        if not inputs:
+            manners = {"json": True, **dict.fromkeys(("deregisterOnDestroy", "deregisterOnIdChange", "detach"), True)}
+            return Read(seen.id, {**seen.inputs, **manners}, {**seen.outputs, **manners})
+        if seen.outputs["modifyIndex"] == outputs.get("modifyIndex") and not seen.outputs["stop"]:
+            # Nobody has touched it. How far its allocations are is no matter of the program's.
+            return Read(seen.id, inputs, outputs)
+        name, namespace = _where(id, inputs)
+        try:
+            if plan(self.api, parsed(reveal(inputs["jobspec"]))).same:
+                return Read(seen.id, inputs, {**outputs, "modifyIndex": seen.outputs["modifyIndex"]})
+        except NotPlanned as error:
+            self.log(str(error), severity="warning")
+        job = self.api.get(f"/v1/job/{name}", namespace=namespace)
+        there = json.dumps({"Job": _submittable(job)}, sort_keys=True)
+        return Read(seen.id, {**inputs, "jobspec": there}, {**seen.outputs, "jobspec": there})
+
+    def remove(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
+        if inputs.get("deregisterOnDestroy") is False:
+            return
+        name, namespace = _where(id, inputs)
+        try:
+            self.api.delete(f"/v1/job/{name}", namespace=namespace, purge=bool(inputs.get("purgeOnDestroy")))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+
+def parsed(text: str) -> Bag:
+    """A job from its JSON, bare or below "Job" as Nomad's own tools write it."""
+    found = json.loads(text)
+    if isinstance(found, dict) and isinstance(found.get("Job"), dict):
+        found = found["Job"]
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def _identity(job: Bag) -> tuple[str, str]:
+    return str(job.get("ID")), str(job.get("Namespace") or "default")
+
+
+def _where(id_: str, inputs: Bag) -> tuple[str, str]:
+    """Name and namespace: from the job's text, or from what people write after `pulumi import`."""
+    if isinstance(text := inputs.get("jobspec"), str):
+        return _identity(parsed(text))
+    name, _, namespace = id_.partition("@")
+    return name, namespace or "default"
+
+
+# What the server adds to what was submitted.
+_SERVERS_OWN: Final = frozenset(
+    {"CreateIndex", "ModifyIndex", "JobModifyIndex", "SubmitTime", "Status", "StatusDescription", "Stable", "Version"}
+    | {"Dispatched", "ParentID", "VersionTag", "NomadTokenID", "ConsulToken", "VaultToken"}
+)
+
+
+def _submittable(job: Bag) -> Bag:
+    return {key: value for key, value in job.items() if key not in _SERVERS_OWN and value is not None}
+
+
+def _facts(job: Bag) -> Bag:
+    groups = [{"name": one["Name"], "count": one.get("Count", 1)} for one in job.get("TaskGroups") or ()]
+    return {
+        "name": job["Name"],
+        "namespace": job["Namespace"],
+        "region": job["Region"],
+        "type": job["Type"],
+        "priority": job["Priority"],
+        "allAtOnce": job["AllAtOnce"],
+        "datacenters": job["Datacenters"] or [],
+        "createIndex": job["CreateIndex"],
+        # As text: the official provider's type has it so.
+        "modifyIndex": str(job["JobModifyIndex"]),
+        "version": job["Version"],
+        "status": job["Status"],
+        "statusDescription": job["StatusDescription"],
+        "stable": job["Stable"],
+        "stop": job["Stop"],
+        "submitTime": str(job["SubmitTime"]),
+        "parentId": job["ParentID"],
+        "taskGroups": groups,
+        "allocationIds": [],
+        "deploymentId": "",
+        "deploymentStatus": "",
+    }

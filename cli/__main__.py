@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import drawing as pictures
-from cli import verbs_access
+from cli import verbs_access, verbs_daily
 from cli.machines import table
 from cli.mistake import Mistake
 from cli.places import ROOT, data_of, folder, folders, outputs, shown
@@ -97,6 +97,7 @@ def drawing(
 
 
 verbs_access.add(app)
+verbs_daily.add(app)
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ import signal
 import sys
 import termios
 import threading
-import time
 import tty
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -200,4 +199,3 @@ def _resizing(terminal: bool, send: Callable[[dict[str, Any]], bool]) -> Iterato
         yield
     finally:
         signal.signal(signal.SIGWINCH, before)
-        time.sleep(0)

@@ -1,6 +1,8 @@
 """The root file system that all test hosts share, and the package repository they install from; both built once.
 
 Built with the machine's own package sources, whatever they are, into $FLEET_CACHE/base-<hash> and packages-<hash>.
+It is below every host, so what many of them run costs its place once: the servers of the control plane, and what jobs
+start that need no container. Nothing of it starts by itself.
 Left out on purpose: Python (what configures a host needs a shell only), chrony and unbound (hosts install them).
 """
 
@@ -16,20 +18,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rehearsal.testhosts import packages, settings, sources
+from rehearsal.testhosts import packages, servers, settings, sources
 from rehearsal.testhosts.commands import contained, tool
 from rehearsal.testhosts.settings import RehearsalError
 
 Progress = Callable[[str], None]
 FILES = Path(__file__).parent / "files"
 # Raised whenever the code below, or that of packages.py, builds something else from the same lists.
-RECIPE = 1
-EXPECTED_SECONDS = 40.0
+RECIPE = 2
+EXPECTED_SECONDS = 60.0
 
 PACKAGES = (
     "apt",
     "ca-certificates",
     "curl",
+    "dehydrated",
     "iproute2",
     "iputils-ping",
     "mount",
@@ -38,13 +41,28 @@ PACKAGES = (
     "nginx-light",
     "openssh-server",
     "openssh-sftp-server",
+    "openssl",
     "passwd",
     "procps",
     "rsync",
     "runit",
+    "socat",
     "sudo",
     "wireguard-go",
     "wireguard-tools",
+)
+# What jobs run where their machines offer no containers: the same program as in the image, or one that stands for it.
+PROGRAMS = (
+    "busybox",
+    "fcgiwrap",
+    "lsyncd",
+    "mandoc",
+    "ngircd",
+    "prometheus",
+    "prometheus-alertmanager",
+    "prometheus-blackbox-exporter",
+    "prometheus-node-exporter",
+    "spawn-fcgi",
 )
 
 DPKG_OPTIONS = (
@@ -52,6 +70,8 @@ DPKG_OPTIONS = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
     "path-exclude=/usr/share/locale/*",
+    # 210 MB of clock changes since 1900, for a web page of Prometheus.
+    "path-exclude=/usr/share/javascript/moment-timezone/data/*",
     "force-unsafe-io",
 )
 
@@ -59,7 +79,8 @@ DPKG_OPTIONS = (
 def recipe() -> str:
     """Hash of everything that decides what the base holds, but for the mirror's own changes."""
     release = re.findall(r"^(?:ID|VERSION_CODENAME)=.*$", Path("/etc/os-release").read_text(), re.MULTILINE)
-    parts = [str(RECIPE), os.uname().machine, *release, *PACKAGES, "+", *packages.OFFERED, *DPKG_OPTIONS]
+    parts = [str(RECIPE), os.uname().machine, *release, *PACKAGES, *PROGRAMS, "+", *packages.OFFERED]
+    parts += [*DPKG_OPTIONS, servers.sums()]
     for file in sorted(p for p in FILES.rglob("*") if p.is_file()):
         parts += [str(file.relative_to(FILES)), file.read_text()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
@@ -76,6 +97,7 @@ def ensure(progress: Progress = print) -> Path:
     if base.is_dir() and offered.is_dir():
         return base
     settings.require_root()
+    servers.require()
     settings.cache().mkdir(parents=True, exist_ok=True)
     with alone(settings.cache() / "base.lock", progress):
         sweep()
@@ -144,7 +166,13 @@ def sweep() -> None:
 def build(target: Path) -> None:
     """Bootstrap into a folder beside the target, complete it, and only then give it its name."""
     draft = target.with_name(f"{target.name}.tmp-{os.getpid()}")
-    argv = ["mmdebstrap", "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(PACKAGES)}"]
+    argv = [
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=apt",
+        "--format=directory",
+        f"--include={','.join((*PACKAGES, *PROGRAMS))}",
+    ]
     argv += [f"--dpkgopt={option}" for option in DPKG_OPTIONS]
     argv += [f"--aptopt={option}" for option in (*sources.passed_on(), 'APT::Install-Recommends "false"')]
     # No suite: the sources, with their releases, come by standard input.
@@ -159,6 +187,7 @@ def build(target: Path) -> None:
             f"building the test hosts' root file system failed: {done.stderr.strip()[-1500:]}\n"
             "try `apt-get update` and run the same command again; it goes on from here"
         )
+    servers.install(draft, draft / "var/tmp/servers")
     complete(draft)
     draft.rename(target)
 

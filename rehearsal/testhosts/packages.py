@@ -31,7 +31,6 @@ OFFERED = (
     "lsof",
     "mtr-tiny",
     "ncdu",
-    "socat",
     "strace",
     "tcpdump",
     "tmux",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.testhosts import base, packages
+from toolchain import servers
 
 pytestmark = [
     pytest.mark.rehearsal,
@@ -34,7 +35,10 @@ def mentioning(text: str) -> list[str]:
 def test_a_killed_build_leaves_nothing_that_goes_on_and_the_next_one_completes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    known = servers.servers_folder()
     monkeypatch.setenv("FLEET_CACHE", str(tmp_path / "cache"))
+    servers.servers_folder().parent.mkdir(parents=True)
+    servers.servers_folder().symlink_to(known)
     build = [sys.executable, "-c", "from rehearsal.testhosts import base; base.ensure()"]
     for seconds in (2.0, 9.0):
         child = subprocess.Popen(build, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -51,6 +55,15 @@ def test_a_killed_build_leaves_nothing_that_goes_on_and_the_next_one_completes(
     assert any("s left" in line for line in said)
     assert (root / "usr/sbin/policy-rc.d").stat().st_mode & 0o777 == 0o755
     assert not (root / "usr/bin/python3").exists()
+    assert [entry.name for entry in (root / "etc/service").iterdir()] == ["sshd"], "nothing else starts by itself"
+    asked = ["chroot", str(root), "dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *servers.SERVERS]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+    assert said == ["consul", "ii", "nomad", "ii", "vault", "ii"]
+    accounts = (root / "etc/passwd").read_text()
+    assert all(f"\n{name}:x:" in accounts for name in servers.SERVERS)
+    assert sorted(p.name for p in (root / "var/tmp").iterdir()) == []
+    size = sum(p.lstat().st_blocks for p in root.rglob("*")) * 512
+    assert size < 900e6, f"{size / 1e6:.0f} MB: what all hosts share must stay small"
     assert not list(root.glob("etc/ssh/ssh_host_*"))
     assert [line for line in (root / "etc/apt/sources.list").read_text().splitlines() if "10." not in line] == []
     assert (packages.path(base.recipe()) / "Packages.gz").exists()

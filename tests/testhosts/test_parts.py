@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.testhosts import base, cgroups, clean, dns, hosts, packages, settings, sources
+from rehearsal.testhosts import base, cgroups, clean, dns, hosts, packages, servers, settings, sources
 from rehearsal.testhosts.settings import RehearsalError
 
 TARGETS = """\
@@ -48,6 +48,37 @@ def test_no_file_of_the_image_names_a_source() -> None:
 def test_the_base_needs_no_python_and_leaves_time_and_resolver_to_the_hosts() -> None:
     assert not {"chrony", "unbound", "python3"} & set(base.PACKAGES)
     assert {"chrony", "unbound"} <= set(packages.OFFERED)
+
+
+def test_other_servers_are_another_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = set()
+    for text in ("", "aa  nomad\n", "bb  nomad\n"):
+        monkeypatch.setattr(servers, "sums", lambda text=text: text)
+        names.add(base.recipe())
+    assert len(names) == 3
+
+
+def test_without_the_servers_no_base_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_CACHE", str(tmp_path))
+    with pytest.raises(RehearsalError, match=r"install\.py servers` brings them"):
+        servers.require()
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg-deb, which only Debian and its kin have")
+def test_a_server_is_a_package_of_its_own_name_version_and_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "servers_folder", lambda: tmp_path)
+    binary = tmp_path / "bin" / "vault"
+    binary.parent.mkdir()
+    binary.write_text("#!/bin/sh\necho Vault v9.8.7, built today\n")
+    binary.chmod(0o755)
+    packed = servers.package("vault", tmp_path / "scratch")
+    fields = subprocess.run(["dpkg-deb", "--field", str(packed), "Package", "Version"], capture_output=True, check=True)
+    assert fields.stdout == b"Package: vault\nVersion: 9.8.7\n"
+    listed = subprocess.run(["dpkg-deb", "--contents", str(packed)], capture_output=True, text=True, check=True).stdout
+    assert "-rwxr-xr-x root/root" in listed
+    assert listed.endswith("./usr/bin/vault\n")
 
 
 @pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg-deb, which only Debian and its kin have")

@@ -51,14 +51,18 @@ def refused(system: str, address: str, asked: str, status: int, body: str) -> Ap
         way = "it was never initialised; run `fleet bootstrap`"
     elif "no cluster leader" in lower or "node not active" in lower or "no active vault" in lower:
         way = "no server leads at the moment; see which are down with `fleet status`, then try again"
-    elif status in (401, 403) and any(
-        word in lower
-        for word in ("acl token not found", "acl not found", "bad token", "invalid token", "token expired")
+    elif (
+        status in (401, 403)
+        and "does not exist" not in lower
+        and any(
+            word in lower
+            for word in ("acl token not found", "acl not found", "bad token", "invalid token", "token expired")
+        )
     ):
         way = f"the token is not known there or has run out; {_LOGIN}"
     elif status in (401, 403) and ("missing client token" in lower or "no token" in lower):
         way = f"no token was given; {_LOGIN}"
-    elif status in (401, 403):
+    elif status in (401, 403) and "does not exist" not in lower:
         way = f"the token may not do this, or has run out; if your rights should cover it, {_LOGIN}"
     elif status in (502, 504) or (status == 503 and "<html" in body.lower()):
         text = f"status {status}"

@@ -9,6 +9,18 @@ from providers.base.resource import Failure
 from providers.base.values import UNKNOWN, Bag
 from rehearsal.cloud.kind import Kind
 from rehearsal.cloud.passthrough import Found, Passed, PassThrough, gone_already
+from servers import Api, ApiError
+
+
+def _look(api: Api, what: str, id_: str) -> dict[str, Any] | None:
+    """One thing, or nothing: of a missing token Consul says with status 403 that it does not exist."""
+    try:
+        told: dict[str, Any] | None = api.get(f"/v1/acl/{what}/{id_}", missing_ok=True)
+    except ApiError as error:
+        if "does not exist" in error.text:
+            return None
+        raise
+    return told
 
 
 class _Numbered(Passed):
@@ -24,8 +36,7 @@ class _Numbered(Passed):
         return Found({key: self.from_server(key, told.get(word)) for key, word in self.words.items() if told.get(word)})
 
     def _told(self, id_: str) -> dict[str, Any] | None:
-        told: dict[str, Any] | None = self.api.get(f"/v1/acl/{self.what}/{id_}", missing_ok=True)
-        return told
+        return _look(self.api, self.what, id_)
 
     def send(self, id: str, inputs: Bag, before: Bag) -> str:  # noqa: A002
         body = {word: self.to_server(key, inputs[key]) for key, word in self.words.items() if key in inputs}
@@ -138,7 +149,7 @@ class _Attachment(Passed):
 
     def fetch(self, id: str, inputs: Bag) -> Found | None:  # noqa: A002
         token, _, name = id.partition(":")
-        told = self.api.get(f"/v1/acl/token/{token}", missing_ok=True)
+        told = _look(self.api, "token", token)
         if told is None or name not in self._names(told):
             return None
         return Found({"tokenId": token, self.key: name})
@@ -156,7 +167,7 @@ class _Attachment(Passed):
 
     def _rewrite(self, token: str, change: Any) -> None:
         with self.through.writing:
-            told = self.api.get(f"/v1/acl/token/{token}", missing_ok=True)
+            told = _look(self.api, "token", token)
             if told is None:
                 return
             names = dict.fromkeys(change(self._names(told)))

@@ -6,7 +6,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-from tests.harness import Ledger, run_stack
+from tests.harness import Asked, Ledger, run_stack
 from tests.model.change import Changes, changed, facts, write
 
 
@@ -22,6 +22,11 @@ def program_with(changes: Changes, stack: str = "local", preview: bool = False) 
     with tempfile.TemporaryDirectory() as place:
         data = write(Path(place) / "data", changed(facts(stack), changes))
         return run_stack(stack, Path(place) / "run", data=data, preview=preview)
+
+
+def states(ledger: Ledger, layer: str = "ground") -> dict[str, Asked]:
+    """The hosts' states of one layer, by name."""
+    return {name: a for name, a in ledger.of("hosts:index:State").items() if a.inputs["layer"] == layer}
 
 
 # Without a role: a role may stand in a scope, which other hosts' firewalls then name it in.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.programs import program, program_with
+from tests.components.programs import program, program_with, states
 from tests.harness import MARK, SECRET, Ledger, leaves, placeholders
 from tests.model.change import GONE, facts
 
@@ -36,7 +36,7 @@ def opened_on_hosts(ledger: Ledger) -> set[Door]:
     """What the hosts' own firewalls let in."""
     return {
         (a.inputs["host"], rule["proto"], rule["ports"], source)
-        for a in ledger.of("hosts:index:State").values()
+        for a in states(ledger).values()
         for rule in a.inputs["desired"]["firewall"]["openings"].values()
         for source in rule["from"]
     }
@@ -95,7 +95,7 @@ def test_a1_05_a_port_for_one_role_changes_just_those_hosts_and_names_the_rule()
     assert touched == {"machines-firewall-a-nyc-us"}
     new = {a.name for a in after.asked} - {a.name for a in before.asked}
     assert new == {"machines-rule-a-pdx-us-extra-0", "machines-rule-a-pdx-us-extra-1"}
-    for name, state in before.of("hosts:index:State").items():
+    for name, state in states(before).items():
         paths = {
             path for path, _ in set(map(repr_leaf, leaves(after[name].wire))) ^ set(map(repr_leaf, leaves(state.wire)))
         }
@@ -107,7 +107,7 @@ def test_a1_05_a_port_for_one_role_changes_just_those_hosts_and_names_the_rule()
 
 def test_a1_05_what_leaves_the_data_leaves_the_desired_state() -> None:
     after = program_with({"base/packages/jq": GONE})
-    for name, state in program("local").of("hosts:index:State").items():
+    for name, state in states(program("local")).items():
         gone = set(map(repr_leaf, leaves(state.wire))) - set(map(repr_leaf, leaves(after[name].wire)))
         assert {path for path, _ in gone} == {("desired", "packages", "jq")}
 
@@ -151,10 +151,12 @@ def test_credentials_of_the_environment_stand_in_no_input(monkeypatch: pytest.Mo
 
 def test_providers_are_literal() -> None:
     providers = {a.name: a.inputs for a in program("local").asked if a.type.startswith("pulumi:providers:")}
-    assert set(providers) == {"machines-aws-eu-central-1", "machines-aws-us-west-2", "machines-gcp"}
+    clouds = {"machines-aws-eu-central-1", "machines-aws-us-west-2", "machines-gcp"}
+    systems = {"control-nomad-provider", "control-vault-provider", "control-consul-provider", "services-nomad"}
+    assert set(providers) == clouds | systems
     assert providers["machines-gcp"]["project"] == "fleet-rehearsal"
     for name in ("eu-central-1", "us-west-2"):
         assert providers[f"machines-aws-{name}"]["region"] == name
     for inputs in providers.values():
         named = [k for k in inputs if not k.startswith("skip")]
-        assert not [k for k in named if any(w in k.lower() for w in ("token", "secret", "key", "credential"))]
+        assert not [k for k in named if any(w in k.lower() for w in ("token", "secret", "key", "credential"))], inputs

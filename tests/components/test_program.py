@@ -11,10 +11,13 @@ import pulumi
 import pytest
 
 from components.machines.component import Machine
-from tests.components.programs import program, program_with
+from tests.components.programs import program, program_with, states
 from tests.harness import ROOT, run_program, run_stack
 
 STACKS = ("local", "prod")
+# With an engine goes the only management token of its system.
+KEPT = {"control-vault-mount-secret", "control-vault-engine-nomad", "control-vault-engine-consul"}
+VERTICALS = {"machines", "dns", "fabric", "ground", "servers", "control", "agents", "services", "service"}
 MACHINES = {
     "digitalocean:index/droplet:Droplet",
     "aws:ec2/instance:Instance",
@@ -34,7 +37,9 @@ def test_a1_02_prod_asks_for_17_machines_66_records_and_16_ground_states() -> No
     assert counts["digitalocean:index/droplet:Droplet"] == 1
     assert counts["hosts:index:Metal"] == 16
     assert counts["fleet:machines:Machine"] == 17
-    assert counts["hosts:index:State"] == counts["hosts:index:Identity"] == 16
+    assert len(states(program("prod"))) == counts["hosts:index:Identity"] == 16
+    assert len(states(program("prod"), "servers")) == 3
+    assert len(states(program("prod"), "agents")) == 16
     assert not [kind for kind in counts if kind.startswith(("aws:", "gcp:"))]
 
 
@@ -45,7 +50,7 @@ def test_local_takes_all_four_kinds() -> None:
         "gcp:compute/instance:Instance": 1,
         "hosts:index:Metal": 1,
     }
-    assert len(program("local").of("hosts:index:State")) == 6
+    assert len(states(program("local"))) == 6
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -60,7 +65,7 @@ def test_logical_names_are_unique_kebab_and_begin_with_their_vertical(stack: str
     for asked in program(stack).asked:
         if not asked.custom:
             continue
-        assert asked.name.split("-")[0] in {"machines", "dns", "fabric", "ground"}, asked.name
+        assert asked.name.split("-")[0] in VERTICALS, asked.name
         if asked.name.startswith("dns-"):
             # A record's name holds the zone's own names, and what tells it apart: dots, colons, underscores.
             assert re.fullmatch(r"dns(-[a-z0-9._:@/ ]+)+", asked.name), asked.name
@@ -89,10 +94,10 @@ def test_what_holds_data_is_protected(stack: str) -> None:
     ledger = program(stack)
     held = {a.name for a in ledger.asked if a.protect}
     if stack == "prod":
-        assert held == {"machines-bucket-void-prod-s3-images", "dns-voidlinux.org"}
+        assert held == {"machines-bucket-void-prod-s3-images", "dns-voidlinux.org", *KEPT}
     else:
         # The mirrors' trees are copies and the bucket holds what can be built again: the data say so.
-        assert held == {"machines-volume-a-grq-nl-control-data", "dns-fleet.example"}
+        assert held == {"machines-volume-a-grq-nl-control-data", "dns-fleet.example", *KEPT}
 
 
 def test_a_machine_that_holds_data_is_protected() -> None:
@@ -132,9 +137,9 @@ def test_only_an_unadopted_zone_refuses_to_create() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_output_hosts_says_what_record_needs(stack: str) -> None:
     hosts = program(stack).exports["hosts"]
-    assert sorted(hosts) == sorted(a.inputs["host"] for a in program(stack).of("hosts:index:State").values())
+    assert sorted(hosts) == sorted(a.inputs["host"] for a in states(program(stack)).values())
     for host, said in hosts.items():
-        assert set(said) == {"ipv4", "ipv6", "fabric", "port", "wireguard_key", "ssh_host_key"}
+        assert set(said) == {"ipv4", "ipv6", "fabric", "port", "wireguard_key", "ssh_host_key", "authority"}
         assert said["ipv4"]
         assert said["wireguard_key"] == f"key-of-{host}"
 

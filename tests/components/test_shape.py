@@ -9,40 +9,50 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.programs import SEVENTH, program, program_with
+from tests.components.programs import SEVENTH, program, program_with, states
 from tests.components.test_exposure import repr_leaf
 from tests.harness import PUBLIC_KEY, ROOT, UNKNOWN, leaves
 from tests.model.change import GONE, changed, facts, write
 
-BORN = {"key", "endpoint"}
+# What is born on hosts: where it stands in a desired state, and as what.
+BORN = {
+    (("fabric", "joining"), "key"),
+    (("fabric", "joining"), "endpoint"),
+    (("pki", "authorities"), "certificate"),
+    (("pki", "authorities"), "ssh_host_key"),
+    (("pki", "hosts"), "ssh_host_key"),
+}
 
 
 @pytest.mark.parametrize("stack", ["local", "prod"])
 def test_only_leaves_of_a_desired_state_are_outputs(stack: str) -> None:
     known, first = program(stack), program(stack, preview=True)
     unknown_leaves = 0
-    for name, state in first.of("hosts:index:State").items():
+    for name, state in states(first).items():
         before = dict(leaves(state.wire["desired"]))
         after = dict(leaves(known[name].wire["desired"]))
         assert set(before) <= set(after), f"{name}: a branch is unknown as a whole"
         for path in after:
             if before.get(path, UNKNOWN) == UNKNOWN:
                 unknown_leaves += 1
-                assert path[:2] == ("fabric", "joining"), f"{name}: {path} is not known before the machines are"
-                assert path[-1] in BORN
+                where = (path[:2], path[-1])
+                assert where in BORN, f"{name}: {path} is not known before the machines are"
     assert unknown_leaves > 0, "the search would find one"
 
 
 def test_a1_08_a_seventh_host_is_one_new_peer_on_six_hosts_and_nothing_else() -> None:
     six, seven = program("local"), program_with(SEVENTH)
-    for name, state in six.of("hosts:index:State").items():
+    for name, state in states(six).items():
         changes = set(map(repr_leaf, leaves(state.wire))) ^ set(map(repr_leaf, leaves(seven[name].wire)))
         changes = {(path, value) for path, value in changes if path != ("members",)}
-        assert {path for path, _ in changes} == {
-            ("desired", "fabric", "joining", "b-bru-be", leaf) for leaf in ("address", "endpoint", "key")
-        }
-    others = [a for a in six.asked if a.type != "hosts:index:State"]
-    assert [a.name for a in others if seven[a.name].wire != a.wire] == []
+        joins = {("desired", "fabric", "joining", "b-bru-be", leaf) for leaf in ("address", "endpoint", "key")}
+        # A control host also learns to sign for it.
+        enrolled = {path for path, _ in changes if path[:4] == ("desired", "pki", "hosts", "b-bru-be")}
+        assert bool(enrolled) == ("control" in facts("local")["machines"][state.inputs["host"]]["roles"])
+        assert {path for path, _ in changes} == joins | enrolled
+    # How many share a layer is about the run and not about the host.
+    others = [a for a in six.asked if a.type != "hosts:index:State" and "members" not in a.wire]
+    assert [a.name for a in others if seven[a.name].wire != a.wire and not a.name.startswith("control-gate-")] == []
     new = {a.name for a in seven.asked} - {a.name for a in six.asked}
     assert new == {
         "machines-b-bru-be",
@@ -50,12 +60,16 @@ def test_a1_08_a_seventh_host_is_one_new_peer_on_six_hosts_and_nothing_else() ->
         "fabric-identity-b-bru-be",
         "ground-b-bru-be",
         "dns-fleet.example-a-b-bru-be.m",
+        "agents-b-bru-be",
+        "control-vault-host-b-bru-be",
+        "control-vault-policy-host-b-bru-be",
+        "control-vault-consul-role-agent-b-bru-be",
     }
 
 
 def test_a_seventh_host_with_a_role_is_also_let_in_where_a_scope_names_the_role() -> None:
     seven = program_with({**SEVENTH, "machines/b-bru-be/roles": ["worker"]})
-    for name, state in program("local").of("hosts:index:State").items():
+    for name, state in states(program("local")).items():
         new = {
             path for path, _ in set(map(repr_leaf, leaves(seven[name].wire))) - set(map(repr_leaf, leaves(state.wire)))
         }
@@ -86,6 +100,7 @@ def test_a_cloud_that_a_stack_does_not_name_is_not_imported(tmp_path: Path) -> N
     data = facts("local")
     gone = {f"machines/{name}": GONE for name in data["machines"] if name != "a-bru-be"}
     gone |= dict.fromkeys(("zones", "digitalocean", "aws", "gcp", "fabric/scopes", "base/pinned_names"), GONE)
+    gone |= dict.fromkeys(("control", "access", "services", "service_files"), GONE)
     metal = write(tmp_path / "metal", changed(data, gone))
     assert _imported("local", metal, tmp_path / "run-metal") == []
     assert _imported("prod", ROOT / "stacks" / "prod", tmp_path / "run-prod") == ["pulumi_digitalocean"]
@@ -96,11 +111,11 @@ def test_a_cloud_that_a_stack_does_not_name_is_not_imported(tmp_path: Path) -> N
 def test_the_operators_key_comes_from_the_environment() -> None:
     key = program("local")["machines-key-digitalocean-operator"].inputs["publicKey"]
     assert key == PUBLIC_KEY
-    for state in program("local").of("hosts:index:State").values():
+    for state in states(program("local")).values():
         assert state.inputs["desired"]["users"]["deploy"]["keys"] == [PUBLIC_KEY]
 
 
 def test_the_shared_document_holds_no_path_of_this_machine() -> None:
-    for state in program("local").of("hosts:index:State").values():
+    for state in states(program("local")).values():
         document = state.inputs["desired"]["fabric"]["document"]
         assert document.path == ".fleet/local/fabric.json"

@@ -129,8 +129,11 @@ class Passed(Kind):
 
     def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
         diff = super().diff(id, old_inputs, old_outputs, new_inputs)
+        # What the server may fill in and the program says no longer stays as it is.
         found = {
-            path: kind for path, kind in diff.detailed.items() if not self._alike(top(path), old_inputs, new_inputs)
+            path: kind
+            for path, kind in diff.detailed.items()
+            if not self._stays(top(path), new_inputs) and not self._alike(top(path), old_inputs, new_inputs)
         }
         replaces = [path for path in diff.replaces if path in found]
         # A thing that goes by its name cannot be there twice.
@@ -164,8 +167,18 @@ class Passed(Kind):
         if preview or self.world.plan_only:
             return super().update(id, old_inputs, old_outputs, new_inputs, preview=preview)
         with asking():
-            self.send(id, reveal(new_inputs), reveal(old_inputs))
+            before = {key: value for key, value in reveal(old_inputs).items() if not self._stays(key, new_inputs)}
+            self.send(id, reveal(new_inputs), before)
             return self._outputs(id, new_inputs)
+
+    def _stays(self, key: str, new_inputs: Bag) -> bool:
+        return key in self.rules.also_computed and key not in new_inputs
+
+    def nothing(self, key: str) -> Any:
+        """What empties an input on the server."""
+        kind = self.schema.inputs.properties[key]
+        form = kind[0] if isinstance(kind, list) else kind
+        return {"string": "", "integer": 0, "number": 0, "boolean": False, "list": []}.get(form, {})
 
     def _outputs(self, id_: str, inputs: Bag) -> Bag:
         if (found := self.fetch(id_, reveal(inputs))) is None:
@@ -200,13 +213,14 @@ class Passed(Kind):
     def _seen(self, inputs: Bag, found: Bag) -> Bag:
         """What is there, in the program's own spelling wherever it means the same."""
         fresh: Bag = {key: value for key, value in inputs.items() if key in self.unread}
-        left_alone = {*self.rules.also_computed, *self.unread}
+        # What the server fills in by itself is nobody's edit; an import takes it, so that nothing is lost.
+        left_alone = self.rules.also_computed if inputs else ()
         for key in {**inputs, **found}:
             if key in self.unread:
                 continue
             if key not in inputs:
-                if key not in left_alone and self.canonical(key, found[key]) is not None:
-                    fresh[key] = found[key]
+                if key not in left_alone and (bare := _bare(found[key])) is not None:
+                    fresh[key] = bare
                 continue
             seen = projected(inputs[key], found.get(key))
             if self.canonical(key, seen) == self.canonical(key, inputs[key]):

@@ -136,18 +136,13 @@ class _Role(Passed):
         return Found({**found, "backend": backend, self.name_key: name})
 
     def send(self, id: str, inputs: Bag, before: Bag) -> str:  # noqa: A002
-        body = {snake(key): inputs.get(key) for key in self.fields if key in inputs or key in before}
+        body = {key: inputs.get(key, self.nothing(key)) for key in self.fields if key in inputs or key in before}
         place = self.place(inputs)
-        self.api.put(f"/v1/{place}", {key: _empty(key) if value is None else value for key, value in body.items()})
+        self.api.put(f"/v1/{place}", {snake(key): value for key, value in body.items()})
         return place
 
     def remove(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
         gone_already(self.api, f"/v1/{id}")
-
-
-def _empty(word: str) -> Any:
-    """What empties a field that the program does not say any more."""
-    return 0 if word.endswith("ttl") else False if word in ("local", "global") else []
 
 
 class NomadSecretRole(_Role):

@@ -52,7 +52,7 @@ class _Backend(Passed):
         if key == "path" and isinstance(plain, str):
             return plain.strip("/")
         if key == "tune" and isinstance(plain, dict):
-            return {word: seconds(one) if word.endswith("Ttl") else one for word, one in plain.items()}
+            return {word: seconds(one) if word.endswith("Ttl") else one for word, one in plain.items()} or None
         return plain
 
     def fetch(self, id: str, inputs: Bag) -> Found | None:  # noqa: A002
@@ -60,6 +60,10 @@ class _Backend(Passed):
         if told is None:
             return None
         tune = {key: told["config"].get(snake(key)) for key in _TUNE}
+        tune |= {key: f"{one}s" for key, one in tune.items() if key.endswith("Ttl") and one}
+        if tune["tokenType"] == "default-service":
+            # What every way to log in starts with.
+            tune["tokenType"] = None
         found = {"type": told["type"], "path": id, "description": told["description"], "local": told["local"]}
         own = {key: value for key, value in found.items() if key in self.schema.inputs.properties}
         return Found({**own, "tune": tune, **self.configured(id)}, {"accessor": told["accessor"]})
@@ -235,8 +239,8 @@ class CertAuthBackendRole(Passed):
         return Found({**found, "backend": backend, "name": name})
 
     def send(self, id: str, inputs: Bag, before: Bag) -> str:  # noqa: A002
-        # The server replaces the whole entry, so what is not said falls back by itself.
-        self.api.put(f"/v1/{self.place(inputs)}", {snake(key): inputs[key] for key in self.fields if key in inputs})
+        body = {key: inputs.get(key, self.nothing(key)) for key in self.fields if key in inputs or key in before}
+        self.api.put(f"/v1/{self.place(inputs)}", {snake(key): value for key, value in body.items()})
         return self.place(inputs)
 
     def remove(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from components import layers
-from toolchain.places import ROOT
+from toolchain.places import ROOT, run_folder
 
 # The passphrase of a state that holds nothing secret and is thrown away with the rehearsal.
 PASSPHRASE = "rehearsal"
@@ -29,6 +28,7 @@ OPTIONS = {
     # A test host boots in a second; a machine that never does must not hold the others up for long.
     "FLEET_CONTACT_SECONDS": "20",
 }
+INSIDE = ROOT / "toolchain" / "inside.sh"
 # What could reach a real cloud is never handed on: a rehearsal needs no credentials.
 CREDENTIALS = ("AWS_", "DIGITALOCEAN_", "SPACES_", "GOOGLE_", "GCP_", "CLOUDSDK_", "PULUMI_ACCESS_TOKEN")
 CHANGES = ("create", "update", "delete", "replace", "create-replacement", "delete-replaced", "import")
@@ -45,6 +45,8 @@ def environment(run: Path, *, key: Path | None = None) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "FLEET_CLOUD_SOCKET": str(run / "cloud.sock"),
         "FLEET_RUN": str(run),
+        "FLEET_ACME_CA": str(run / "acme" / "trust.pem"),
+        "FLEET_LDAP_CA": str(run / "ldap" / "ca.pem"),
         "FLEET_REHEARSAL": str(run),
     }
     if key is not None:
@@ -53,10 +55,10 @@ def environment(run: Path, *, key: Path | None = None) -> dict[str, str]:
 
 
 def inside_network(argv: Sequence[str], namespace: str | None) -> list[str]:
-    """The command as it is run in a network namespace, or unchanged without one."""
+    """The command as it is run in a network namespace, with the names and authorities there; without one unchanged."""
     if namespace is None:
         return list(argv)
-    return [shutil.which("nsenter") or "nsenter", f"--net=/run/netns/{namespace}", *argv]
+    return ["/bin/sh", str(INSIDE), namespace, str(run_folder()), *argv]
 
 
 def name_of(urn: str) -> str:

@@ -11,7 +11,10 @@ from rehearsal.testhosts.commands import execute
 from rehearsal.testhosts.settings import RehearsalError
 
 # What the parts of a rehearsal keep; used only where the marker is missing, so that nobody else's folder is emptied.
-OURS = ("backend", "cloud", "cloud.sock", "dns", "hosts", "locks", "logs", "operator", "pids", "pulumi-home")
+OURS = (
+    *("acme", "backend", "cloud", "cloud.sock", "dns", "hosts", "internet", "ldap"),
+    *("locks", "logs", "operator", "pids", "pulumi-home"),
+)
 
 
 @dataclass(frozen=True)

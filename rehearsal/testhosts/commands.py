@@ -13,6 +13,7 @@ from rehearsal.testhosts.settings import RehearsalError
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
+INSIDE = "inside-netns"
 
 # Command -> Debian package that brings it; toolchain/debian-packages.txt lists the same packages.
 TOOLS = {
@@ -25,6 +26,10 @@ TOOLS = {
     "apt-get": "apt",
     "nsd": "nsd",
     "nsd-control": "nsd",
+    "openssl": "openssl",
+    "pebble": "pebble",
+    "slapadd": "slapd",
+    "slapd": "slapd",
     "ssh": "openssh-client",
 }
 
@@ -93,7 +98,7 @@ def inside(namespace: Path, action: Callable[[], T]) -> T:
         except BaseException as error:  # handed to the caller below
             failure.append(error)
 
-    thread = threading.Thread(target=work, name="inside-netns")
+    thread = threading.Thread(target=work, name=INSIDE)
     thread.start()
     thread.join()
     if failure:

@@ -5,13 +5,14 @@ Outside, the same addresses are blackholed, so that a client started in the wron
 
 import fcntl
 import os
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from rehearsal.testhosts import commands, settings
+from rehearsal.testhosts import commands, internet, settings
 from rehearsal.testhosts.commands import batch, execute, netns_path, same_netns
 from rehearsal.testhosts.settings import RehearsalError
 
@@ -87,6 +88,7 @@ def up() -> None:
     """Bring the internet up; does only what is missing."""
     settings.require_root()
     with lock("network"):
+        internet.write()
         name_outside()
         # First of all: from here on nothing meant for a test host can leave by the default route.
         for family, net in blackholes():
@@ -101,6 +103,8 @@ def up() -> None:
                 "link set lo up",
                 f"address replace {settings.gateway4()}/16 dev {bridge}",
                 f"address replace {settings.dns4()}/16 dev {bridge}",
+                f"address replace {settings.acme4()}/16 dev {bridge}",
+                f"address replace {settings.people4()}/16 dev {bridge}",
                 # nodad: otherwise each address is unusable for its first second.
                 f"address replace {settings.gateway6()}/64 dev {bridge} nodad",
                 f"address replace {settings.dns6()}/64 dev {bridge} nodad",
@@ -177,5 +181,12 @@ def link(host: str, up: bool) -> None:
 
 
 def from_internet(action: Callable[[], T]) -> T:
-    """Call something as a client on the internet would."""
-    return commands.inside(netns_path(settings.internet()), action)
+    """Call something as a client on the internet would: its names, its authorities, for this call alone."""
+
+    def there() -> T:
+        # Only in the thread that `inside` made; who runs there altogether came through toolchain/inside.sh.
+        if threading.current_thread().name == commands.INSIDE:
+            internet.look_here()
+        return action()
+
+    return commands.inside(netns_path(settings.internet()), there)

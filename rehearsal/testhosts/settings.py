@@ -86,6 +86,16 @@ def dns6() -> str:
     return str(net6()[0x53])
 
 
+def acme4() -> str:
+    """Where the certificate authority answers."""
+    return f"{subnet()}.0.54"
+
+
+def people4() -> str:
+    """Where the directory of people answers."""
+    return f"{subnet()}.0.55"
+
+
 def internet() -> str:
     """The namespace that plays the internet."""
     return f"{prefix()}-net"

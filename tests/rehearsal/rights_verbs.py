@@ -1,0 +1,308 @@
+"""Each verb of the table as one request to the real server, harmless where it is allowed.
+
+A verb returns nothing where it was done, and raises ApiError where the server refused it; what comes of it is undone by
+`Probes`, which holds the rights to everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from servers import Api, ApiError
+
+NAME = "rights-probe"
+VOLUME_JOB = "rights-probe-volume"
+VARIABLE = "nomad/jobs/rights-probe"
+POLICY = "report-reads-web"  # nobody but management holds it
+_BAD_REFUSALS = (401, 403)
+
+
+class RefusedError(Exception):
+    """What the server showed is as if there was nothing: its way to refuse a list."""
+
+
+@dataclass
+class Probes:
+    """What the verbs are tried on, made and removed by tokens that may do everything."""
+
+    nomad: Api
+    consul: Api
+    vault: Api
+    driver: str
+    namespaces: tuple[str, ...]
+    host: str
+    allocations: dict[str, str] = field(default_factory=dict)
+    node: str = ""
+
+    @contextmanager
+    def standing(self) -> Iterator[Probes]:
+        """Everything that the verbs need is there, and is gone again afterwards."""
+        self.remove()
+        try:
+            self.make()
+            yield self
+        finally:
+            self.remove()
+
+    def make(self) -> None:
+        for namespace in self.namespaces:
+            self.nomad.put("/v1/jobs", {"Job": self.job(namespace)}, namespace=namespace)
+            self.renew(namespace)
+        self.node = self.nomad.get("/v1/nodes")[0]["ID"]
+        self.consul.put(f"/v1/kv/{NAME}", "x")
+        for place in ("", "apps/"):
+            self.vault.put(f"/v1/secret/data/{place}{NAME}", {"data": {"a": "b"}})
+        self.allocations = {namespace: self._allocation(namespace) for namespace in self.namespaces}
+
+    def renew(self, namespace: str) -> None:
+        """The variable, which a verb may have destroyed."""
+        items = {"Namespace": namespace, "Path": VARIABLE, "Items": {"a": "b"}}
+        self.nomad.put(f"/v1/var/{VARIABLE}", items, namespace=namespace)
+
+    def remove(self) -> None:
+        for namespace in self.namespaces:
+            for job in (NAME, VOLUME_JOB):
+                self._quietly(self.nomad.delete, f"/v1/job/{job}", purge=True, namespace=namespace)
+            self._quietly(self.nomad.delete, f"/v1/var/{VARIABLE}", namespace=namespace)
+        self._quietly(self.nomad.delete, f"/v1/acl/policy/{NAME}")
+        self._quietly(self.nomad.delete, f"/v1/namespace/{NAME}")
+        for token in self._quietly(self.nomad.get, "/v1/acl/tokens") or []:
+            if token["Name"] == NAME:
+                self._quietly(self.nomad.delete, f"/v1/acl/token/{token['AccessorID']}")
+        self._quietly(self.consul.delete, f"/v1/kv/{NAME}")
+        self._quietly(self.consul.put, f"/v1/agent/service/deregister/{NAME}")
+        for session in self._quietly(self.consul.get, "/v1/session/list") or []:
+            if session["Name"] == NAME:
+                self._quietly(self.consul.put, f"/v1/session/destroy/{session['ID']}")
+        for policy in self._quietly(self.consul.get, "/v1/acl/policies") or []:
+            if policy["Name"] == NAME:
+                self._quietly(self.consul.delete, f"/v1/acl/policy/{policy['ID']}")
+        for path in (
+            f"/v1/secret/metadata/{NAME}",
+            f"/v1/secret/metadata/apps/{NAME}",
+            f"/v1/sys/policies/acl/{NAME}",
+            f"/v1/sys/mounts/{NAME}",
+            f"/v1/auth/ldap/groups/{NAME}",
+        ):
+            self._quietly(self.vault.delete, path)
+
+    @staticmethod
+    def _quietly(ask: Callable[..., Any], *words: Any, **more: Any) -> Any:
+        try:
+            return ask(*words, **more)
+        except ApiError as error:
+            if error.status in _BAD_REFUSALS:
+                raise
+            return None
+
+    def job(self, namespace: str, *, volume: bool = False) -> dict[str, Any]:
+        """A job that sleeps; with a volume that no machine has, it never runs."""
+        group: dict[str, Any] = {
+            "Name": NAME,
+            "Count": 1,
+            "Tasks": [
+                {
+                    "Name": NAME,
+                    "Driver": self.driver,
+                    "Config": {"command": "/bin/sleep", "args": ["100000"]},
+                    "Resources": {"CPU": 10, "MemoryMB": 10},
+                }
+            ],
+        }
+        if volume:
+            group["Volumes"] = {"v": {"Name": "v", "Type": "host", "Source": "rights-none", "ReadOnly": False}}
+        return {
+            "ID": VOLUME_JOB if volume else NAME,
+            "Name": VOLUME_JOB if volume else NAME,
+            "Namespace": namespace,
+            "Type": "service",
+            "Datacenters": ["*"],
+            "TaskGroups": [group],
+        }
+
+    def _allocation(self, namespace: str) -> str:
+        end = time.monotonic() + 60
+        while True:
+            found = self.nomad.get(f"/v1/job/{NAME}/allocations", namespace=namespace)
+            running = [one["ID"] for one in found if one["ClientStatus"] == "running"]
+            if running:
+                return str(running[0])
+            assert time.monotonic() < end, f"{NAME} does not run in {namespace}: {found}"
+            time.sleep(0.3)
+
+
+Verb = Callable[[Api], object]
+
+
+def _seen(found: bool) -> None:
+    if not found:
+        raise RefusedError
+
+
+def _run_command(api: Api, allocation: str, namespace: str) -> None:
+    """Over a web socket; a refusal is the reason of its closing."""
+    import websocket
+
+    query = {"task": NAME, "tty": "false", "command": json.dumps(["/bin/true"]), "namespace": namespace}
+    parts = urlsplit(api.address)
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    to = api.connect_to or parts.netloc
+    url = f"{scheme}://{to}/v1/client/allocation/{allocation}/exec?{urlencode(query)}"
+    headers = {k: v for k, v in api.headers.items() if k != "Host"}
+    options = {"context": api.trust, "server_hostname": parts.hostname} if scheme == "wss" else {}
+    socket = websocket.create_connection(url, header=headers, host=parts.netloc, timeout=20, sslopt=options)
+    try:
+        with contextlib.suppress(OSError):  # closed already: the reason is still to be read
+            socket.send(json.dumps({"stdin": {"close": True}}))
+        while True:
+            # As a frame: a closing one must not be answered, for the server is gone by then.
+            frame: Any = socket.recv_frame()  # type: ignore[no-untyped-call]
+            if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+                reason = frame.data[2:].decode(errors="replace")
+                if "ermission denied" in reason:
+                    raise RefusedError
+                raise AssertionError(f"the server closed before the command ended: {reason}")
+            if frame.opcode == websocket.ABNF.OPCODE_TEXT and json.loads(frame.data).get("exited"):
+                return
+    finally:
+        socket.close()
+
+
+def nomad(probes: Probes, ns: str) -> dict[str, Verb]:
+    """Within a namespace of Nomad."""
+    at = probes.allocations[ns]
+    job, volume_job = {"Job": probes.job(ns)}, {"Job": probes.job(ns, volume=True)}
+    items = {"Namespace": ns, "Path": VARIABLE, "Items": {"a": "c"}}
+    signal = {"Signal": "SIGCONT", "Task": NAME}
+    log = {"task": NAME, "type": "stdout", "plain": True}
+
+    def holds(variables: Any) -> bool:
+        return any(one["Path"] == VARIABLE for one in variables or [])
+
+    return {
+        "list-jobs": lambda api: api.get("/v1/jobs", namespace=ns),
+        "read-job": lambda api: api.get(f"/v1/job/{NAME}", namespace=ns),
+        "plan-job": lambda api: api.put(f"/v1/job/{NAME}/plan", job, namespace=ns),
+        "submit-job": lambda api: api.put("/v1/jobs", job, namespace=ns),
+        "submit-volume-job": lambda api: api.put("/v1/jobs", volume_job, namespace=ns),
+        "read-logs": lambda api: api.get(f"/v1/client/fs/logs/{at}", namespace=ns, **log),
+        "read-files": lambda api: api.get(f"/v1/client/fs/ls/{at}", namespace=ns),
+        "run-command": lambda api: _run_command(api, at, ns),
+        "send-signal": lambda api: api.put(f"/v1/client/allocation/{at}/signal", signal, namespace=ns),
+        "list-variables": lambda api: _seen(holds(api.get("/v1/vars", prefix=VARIABLE, namespace=ns))),
+        "read-variable": lambda api: api.get(f"/v1/var/{VARIABLE}", namespace=ns),
+        "write-variable": lambda api: api.put(f"/v1/var/{VARIABLE}", items, namespace=ns),
+        "destroy-variable": lambda api: api.delete(f"/v1/var/{VARIABLE}", namespace=ns),
+    }
+
+
+def cluster(probes: Probes) -> dict[str, Verb]:
+    """Nomad beside its namespaces. What is written is what is there already."""
+    eligible = {"NodeID": probes.node, "Eligibility": "eligible"}
+    scheduler = probes.nomad.get("/v1/operator/scheduler/configuration")["SchedulerConfig"]
+    policy = {"Name": NAME, "Rules": 'node { policy = "read" }'}
+    return {
+        "list-nodes": lambda api: _seen(bool(api.get("/v1/nodes"))),
+        "list-servers": lambda api: api.get("/v1/agent/members"),
+        "close-node": lambda api: api.put(f"/v1/node/{probes.node}/eligibility", eligible),
+        "read-agent": lambda api: api.get("/v1/agent/self"),
+        "force-leave": lambda api: api.put("/v1/agent/force-leave", node="no-such-server.global"),
+        "read-scheduler": lambda api: api.get("/v1/operator/scheduler/configuration"),
+        "write-scheduler": lambda api: api.put("/v1/operator/scheduler/configuration", scheduler),
+        "read-health": lambda api: api.get("/v1/operator/autopilot/health"),
+        "read-raft": lambda api: api.get("/v1/operator/raft/configuration"),
+        "write-namespace": lambda api: api.put("/v1/namespace", {"Name": NAME}),
+        "read-policy": lambda api: api.get(f"/v1/acl/policy/{POLICY}"),
+        "write-policy": lambda api: api.put(f"/v1/acl/policy/{NAME}", policy),
+        "list-tokens": lambda api: api.get("/v1/acl/tokens"),
+        "make-token": lambda api: api.put("/v1/acl/token", {"Name": NAME, "Type": "management"}),
+    }
+
+
+def consul(probes: Probes) -> dict[str, Verb]:
+    """Consul."""
+    autopilot = probes.consul.get("/v1/operator/autopilot/configuration")
+    policy = {"Name": NAME, "Rules": 'key "x" { policy = "read" }'}
+    return {
+        "list-nodes": lambda api: _seen(bool(api.get("/v1/catalog/nodes"))),
+        "list-services": lambda api: _seen("consul" in api.get("/v1/catalog/services")),
+        "read-health": lambda api: _seen(bool(api.get("/v1/health/service/consul"))),
+        "read-key": lambda api: api.get(f"/v1/kv/{NAME}"),
+        "write-key": lambda api: api.put(f"/v1/kv/{NAME}", "y"),
+        "delete-key": lambda api: api.delete(f"/v1/kv/{NAME}-none"),
+        "read-agent": lambda api: api.get("/v1/agent/self"),
+        "register-service": lambda api: api.put("/v1/agent/service/register", {"Name": NAME, "ID": NAME}),
+        "make-session": lambda api: api.put("/v1/session/create", {"Name": NAME, "TTL": "10s"}),
+        "read-raft": lambda api: api.get("/v1/operator/raft/configuration"),
+        "write-autopilot": lambda api: api.put("/v1/operator/autopilot/configuration", autopilot),
+        "list-gossip-keys": lambda api: api.get("/v1/operator/keyring"),
+        "fire-event": lambda api: api.put(f"/v1/event/fire/{NAME}"),
+        "list-policies": lambda api: api.get("/v1/acl/policies"),
+        "write-policy": lambda api: api.put("/v1/acl/policy", policy),
+        "list-tokens": lambda api: api.get("/v1/acl/tokens"),
+    }
+
+
+def vault(probes: Probes) -> dict[str, Verb]:
+    """Vault. Closing it is asked about and not done: nobody would open it again in the middle of a test."""
+    kept, apps = f"/v1/secret/data/{NAME}", f"/v1/secret/data/apps/{NAME}"
+    value = {"data": {"a": "c"}}
+    policy = {"policy": 'path "secret/none" { capabilities = ["read"] }'}
+
+    def closes(said: Any) -> bool:
+        return {"update", "sudo"} <= set(said["data"]["capabilities"])
+
+    return {
+        "read-health": lambda api: api.get("/v1/sys/health", standbyok=True),
+        "read-own-login": lambda api: api.get("/v1/auth/token/lookup-self"),
+        "read-secret": lambda api: api.get(kept),
+        "write-secret": lambda api: api.put(kept, value),
+        "list-secrets": lambda api: api.get("/v1/secret/metadata/", list=True),
+        "read-app-secret": lambda api: api.get(apps),
+        "write-app-secret": lambda api: api.put(apps, value),
+        "list-app-secrets": lambda api: api.get("/v1/secret/metadata/apps/", list=True),
+        "destroy-app-secret": lambda api: api.put(f"/v1/secret/destroy/apps/{NAME}", {"versions": [99]}),
+        "read-policy": lambda api: api.get("/v1/sys/policies/acl/operator"),
+        "write-policy": lambda api: api.put(f"/v1/sys/policies/acl/{NAME}", policy),
+        "read-mounts": lambda api: api.get("/v1/sys/mounts"),
+        "write-mount": lambda api: api.post(f"/v1/sys/mounts/{NAME}", {"type": "kv"}),
+        "read-logins": lambda api: api.get("/v1/sys/auth"),
+        "read-directory": lambda api: api.get("/v1/auth/ldap/config"),
+        "write-group": lambda api: api.put(f"/v1/auth/ldap/groups/{NAME}", {"policies": "default"}),
+        "list-leases": lambda api: api.get("/v1/sys/leases/lookup/nomad/creds/", list=True),
+        "close-vault": lambda api: _seen(closes(api.put("/v1/sys/capabilities-self", {"paths": ["sys/seal"]}))),
+        "be-nomad-manager": lambda api: api.get("/v1/nomad/creds/management"),
+        "be-nomad-operator": lambda api: api.get("/v1/nomad/creds/operator"),
+        "be-nomad-app-admin": lambda api: api.get("/v1/nomad/creds/apps-admin"),
+        "be-nomad-observer": lambda api: api.get("/v1/nomad/creds/observer"),
+        "be-consul-root": lambda api: api.get("/v1/consul/creds/root"),
+        "be-consul-observer": lambda api: api.get("/v1/consul/creds/observer"),
+        "be-a-host": lambda api: api.get(f"/v1/consul/creds/agent-{probes.host}"),
+    }
+
+
+def verbs(probes: Probes) -> dict[tuple[str, str], dict[str, Verb]]:
+    """Every verb, by system and namespace."""
+    found = {("nomad", namespace): nomad(probes, namespace) for namespace in probes.namespaces}
+    return found | {("cluster", ""): cluster(probes), ("consul", ""): consul(probes), ("vault", ""): vault(probes)}
+
+
+def may(verb: Verb, api: Api) -> bool:
+    """Whether the server lets it be done. What goes wrong for another reason is raised."""
+    try:
+        verb(api)
+    except RefusedError:
+        return False
+    except ApiError as error:
+        # Nomad says so of a stream of logs with another status.
+        if error.status in _BAD_REFUSALS or error.text == "Permission denied":
+            return False
+        raise
+    return True

@@ -182,7 +182,7 @@ def test_only_certificates_are_unknown_before_the_control_hosts_are_born() -> No
 
 ONE_HOST = {
     "machines/a-bru-be/openings/trial": {"proto": "tcp", "ports": "9999", "why": "a test"},
-    "machines/a-bru-be/nomad": {"meta": {"speed": "high"}},
+    "machines/a-bru-be/nomad/meta/speed": "high",
     "roles/worker/packages/jo": "a test",
 }
 

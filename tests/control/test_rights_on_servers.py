@@ -19,7 +19,8 @@ from tests.control.programs import fleet_of
 from tests.control.servers import Held, holding
 from tests.model.change import changed, facts, write
 from tests.rehearsal.rights import cells, disagreements, people
-from tests.rehearsal.rights_verbs import Probes, may, verbs
+from tests.rehearsal.rights_probes import Probes
+from tests.rehearsal.rights_verbs import may, verbs
 
 # In dev mode Consul's gossip has no keys, and tasks without isolation are entered by management tokens alone.
 UNASKED = {"list-gossip-keys"}

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from servers import Api, ApiError
-from tests.rehearsal.rights_verbs import Probes, may
+from tests.rehearsal.rights_probes import Probes
+from tests.rehearsal.rights_verbs import may
 from tests.rehearsal.rights_verbs import verbs as all_verbs
 
 FILE = Path(__file__).parent / "rights.yaml"

@@ -17,7 +17,7 @@ from rehearsal.testhosts import directory, network
 from servers import Api, ApiError
 from tests.harness import ROOT
 from tests.rehearsal.rights import Who, cells, disagreements, people
-from tests.rehearsal.rights_verbs import Probes
+from tests.rehearsal.rights_probes import Probes
 from tests.rehearsal.support import Rehearsed
 
 pytestmark = pytest.mark.rehearsal

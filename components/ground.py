@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.born import Born, from_data, operator_keys
-from components.control.hosts import pki, ways_in
+from components.control.hosts import pki, server_names, ways_in
 from components.fabric.plan import document, endpoint, joining, peer_of, peering, scopes_on
 from model import Fleet
 from model.fleet import Operator
@@ -94,7 +94,8 @@ def desired(
         "hostname": host,
         "fqdn": fleet.fqdn(host),
         "os": machine.os,
-        "hosts_file": {name: list(ips) for name, ips in sorted(fleet.base.pinned_names.items())},
+        "hosts_file": {name: list(ips) for name, ips in sorted(fleet.base.pinned_names.items())}
+        | server_names(fleet, host),
         "packages": packages(fleet, host),
         "sysctl": sysctl(fleet, host),
         "users": {name: _user(name, o, keys) for name, o in sorted(fleet.operators.items())},

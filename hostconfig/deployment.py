@@ -26,6 +26,8 @@ from hostconfig.plan import AnyDesired, parse
 from hostconfig.scripts import script
 
 STEP_SECONDS = 60
+# A server waits for its turn and for the others, and a step over it for the server.
+SERVICE_SECONDS = 300
 PACKAGE_SECONDS = 900
 LOOK_SECONDS = 40
 
@@ -134,5 +136,7 @@ def _operate(change: steps.Change, platform: Platform) -> OperationMeta:
                 extra_uninstall_args=waits,
                 _timeout=PACKAGE_SECONDS,
             )
+        case steps.EnableService() | steps.WakeService():
+            return carry_out(name=name, change=change, platform=platform, _timeout=SERVICE_SECONDS)
         case _:
             return carry_out(name=name, change=change, platform=platform, _timeout=STEP_SECONDS)

@@ -74,7 +74,9 @@ Network = Annotated[str, AfterValidator(_network)]
 Listener = Annotated[str, AfterValidator(_listener)]
 Ports = Annotated[str, BeforeValidator(_port_range)]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:]+\]):\d{1,5}$")]
-Pem = Annotated[str, StringConstraints(pattern=r"^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n-]+$")]
+Pem = Annotated[
+    str, StringConstraints(pattern=r"^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n -]+\n-----END CERTIFICATE-----\n?$")
+]
 Url = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.:/_-]+$")]
 Contact = Annotated[str, StringConstraints(pattern=r"^mailto:[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+$")]
 StubTarget = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F:.]+@\d{1,5}$")]
@@ -227,6 +229,8 @@ class WaysIn(Strict):
     acme: Acme
     servers: dict[Label, Address]
     own: Label
+    region: Label
+    datacenter: Label
 
 
 class Desired(Strict):

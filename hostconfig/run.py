@@ -37,6 +37,7 @@ from pyinfra.connectors import util as connector_util
 from pyinfra.context import ctx_host, ctx_state
 
 from hostconfig import manifest as manifests
+from hostconfig import steps
 from hostconfig.assess import assess
 from hostconfig.deployment import configure, look
 from hostconfig.plan import AnyDesired, parse
@@ -76,6 +77,8 @@ class Result:
     drift: dict[str, str] = field(default_factory=dict)
     error: str | None = None
     reachable: bool = False
+    notes: list[str] = field(default_factory=list)
+    """What services said when they took up a change."""
     fingerprint: str | None = None
     """Digest of what is now on the host, by its manifest."""
     user: str | None = None
@@ -230,6 +233,8 @@ def _apply(state: State, host: Host, desired: AnyDesired, target: Target, result
             result.operations += 1
             if change.subject != "manifest":
                 result.changed.append(str(change))
+            if isinstance(change.step, steps.WakeService):
+                result.notes += [line.strip() for line in meta.stdout_lines if line.strip()]
     _settle(desired, target)
 
 

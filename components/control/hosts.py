@@ -128,6 +128,16 @@ def pki(fleet: Fleet, host: str, born: Mapping[str, Born]) -> dict[str, Any] | N
     }
 
 
+def server_names(fleet: Fleet, host: str) -> dict[str, list[str]]:
+    """The names that a control host's own Vault asks the servers by: itself first, then whoever else is there."""
+    if fleet.control is None or host not in fleet.voters:
+        return {}
+    own = voters(fleet)[host]
+    addresses = [own, *(address for address in voters(fleet).values() if address != own)]
+    names = (f"server.{fleet.control.region}.nomad", f"server.{fleet.control.datacenter}.consul")
+    return {name: addresses for name in names}
+
+
 def ways_in(fleet: Fleet, host: str) -> dict[str, Any] | None:
     """The public names that a control host answers for."""
     if fleet.control is None or host not in fleet.voters:
@@ -139,6 +149,8 @@ def ways_in(fleet: Fleet, host: str) -> dict[str, Any] | None:
         "acme": {"directory": acme.directory, "contact": acme.contact, "trust": _trusted(acme.trust_env)},
         "servers": voters(fleet),
         "own": host,
+        "region": control.region,
+        "datacenter": control.datacenter,
     }
 
 

@@ -46,6 +46,8 @@ class Outcome:
     operations: int = 0
     drift: dict[str, str] = field(default_factory=dict)
     fingerprint: str | None = None
+    notes: tuple[str, ...] = ()
+    """What a person should hear although nothing failed."""
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> Outcome:
@@ -56,6 +58,7 @@ class Outcome:
             operations=told["operations"],
             drift=dict(told["drift"]),
             fingerprint=told["fingerprint"],
+            notes=tuple(told.get("notes", ())),
         )
 
 

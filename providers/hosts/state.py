@@ -129,7 +129,10 @@ class State(Resource):
         self._warn_of_few_in_flight(int(inputs["members"]))
         job = replace(_job(inputs, acknowledged), first=first)
         try:
-            return self._batches.arrive(inputs["layer"], inputs["host"], int(inputs["members"]), job)
+            outcome = self._batches.arrive(inputs["layer"], inputs["host"], int(inputs["members"]), job)
+            for note in outcome.notes:
+                self.log(f"{inputs['host']}: {note}", severity="warning")
+            return outcome
         except Exception as error:
             raise ProviderError(_sentence(inputs, f"{error}; the next `up` tries again")) from None
 

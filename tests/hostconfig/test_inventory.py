@@ -10,6 +10,14 @@ from hostconfig import inventory
 from tests.hostconfig.samples import SSH_KEY
 
 
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def inventory_addresses() -> set[str]:
+    """The hosts that the data alone know an address of."""
+    return set(dict(inventory.targets("local")))
+
+
 @pytest.fixture(autouse=True)
 def _data_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     key = tmp_path / "key.pub"
@@ -17,7 +25,24 @@ def _data_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FLEET_DATA_ALONE", "1")
     monkeypatch.setenv("FLEET_SSH_PUBLIC_KEY", str(key))
     monkeypatch.setenv("FLEET_OPERATOR_KEYS", str(key))
+    authority = tmp_path / "acme.pem"
+    authority.write_text(CERTIFICATE)
+    monkeypatch.setenv("FLEET_ACME_CA", str(authority))
     monkeypatch.delenv("FLEET_SSH_KEY", raising=False)
+
+
+@pytest.mark.parametrize("layer", ["servers", "agents"])
+def test_the_later_layers_come_from_the_data_alone_too(layer: str) -> None:
+    found = dict(inventory.targets("local", layer))
+    control = {"a-ams-nl", "a-fra-de", "a-grq-nl"}
+    known = {host for host in inventory_addresses() if layer == "agents" or host in control}
+    assert set(found) == known
+    assert all(data["layer"] == layer for data in found.values())
+
+
+def test_a_layer_that_is_not_there_is_named() -> None:
+    with pytest.raises(SystemExit, match="FLEET_LAYER=roof: name one of ground, servers, agents"):
+        inventory.targets("local", "roof")
 
 
 @pytest.mark.parametrize("stack", ["local", "prod"])

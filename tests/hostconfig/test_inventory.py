@@ -9,7 +9,6 @@ import pytest
 from hostconfig import inventory
 from tests.hostconfig.samples import SSH_KEY
 
-
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 

@@ -16,6 +16,7 @@ from providers.base.values import UNKNOWN, Asset
 from providers.hosts import documents
 from providers.hosts.runner import Job, Outcome, Progress, Tell
 from providers.hosts.state import State
+from tests.hostconfig.control_samples import servers
 from tests.providers_hosts.pretend import Listening, Runs, inputs
 
 CLEAN = {"drift": {}, "observed": "ok", "applied": {"fingerprint": "f1"}}
@@ -104,6 +105,26 @@ def test_check_names_host_and_field_and_tolerates_unknown_leaves() -> None:
     assert state().check(inputs(fqdn=UNKNOWN, hostname="Not A Name"), {})[1] == []
     assert state().check(inputs(), {})[1] == []
     assert state().check({"host": "a"}, {})[1]
+
+
+def test_a_changed_template_with_unchanged_data_is_a_difference() -> None:
+    before, after = inputs() | {"code": "one"}, inputs() | {"code": "two"}
+    assert differences(before, after) == {"code": "UPDATE"}
+    assert differences(inputs(), after) == {"code": "ADD"}
+
+
+def test_a_layer_is_checked_by_its_own_record() -> None:
+    _, failures = state().check(inputs() | {"layer": "roof"}, {})
+    assert [(f.property, "roof" in f.reason) for f in failures] == [("layer", True)]
+    it = inputs() | {"layer": "servers", "desired": servers(address="10.99.0.9")}
+    assert ["is not among the voters" in f.reason for f in state().check(it, {})[1]] == [True]
+    assert state().check(it | {"desired": servers()}, {})[1] == []
+
+
+def test_what_a_service_has_to_say_reaches_the_person() -> None:
+    it = state(Runs(**{"a-ams-nl": Outcome(reachable=True, notes=("vault was restarted and is sealed",))}))
+    it.create(inputs(), preview=False, timeout=0)
+    assert said(it) == "a-ams-nl: vault was restarted and is sealed"
 
 
 def test_a_preview_runs_nothing() -> None:

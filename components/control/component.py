@@ -49,9 +49,9 @@ class Nomad(pulumi.ComponentResource):
         super().__init__("fleet:control:Nomad", name, None, opts)
         import pulumi_nomad as nomad
 
-        own = pulumi.ResourceOptions(parent=self)
         gate = gate_of("nomad", args.address, digest(args), members, self)
-        provider = nomad.Provider("control-nomad-provider", address=args.address, opts=own)
+        # A child of nothing: the engine makes every provider, also where an `up` is of another part alone.
+        provider = nomad.Provider("control-nomad-provider", address=args.address)
         child = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[gate])
         self.ready = [gate]
         for namespace, purpose in args.namespaces.items():
@@ -116,12 +116,8 @@ class Consul(pulumi.ComponentResource):
         import pulumi_consul as consul
 
         gate = gate_of("consul", args.address, digest(args), members, self)
-        provider = consul.Provider(
-            "control-consul-provider",
-            address=args.address,
-            datacenter=args.datacenter,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        # A child of nothing, as Nomad's.
+        provider = consul.Provider("control-consul-provider", address=args.address, datacenter=args.datacenter)
         child = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[gate])
         policies = {
             policy: consul.AclPolicy(

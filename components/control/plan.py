@@ -190,7 +190,7 @@ def _vault(fleet: Fleet, control: Control, access: Access) -> VaultPlan:
         },
         # The mount's own limit holds for hosts too, so it is theirs; people's shorter one stands with their roles.
         consul=Engine(
-            f"server.{control.datacenter}.consul:8501",
+            f"https://server.{control.datacenter}.consul:8501",
             said.consul.default_lease_seconds,
             max(said.consul.max_lease_seconds, HOST_SECONDS),
         ),

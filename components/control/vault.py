@@ -57,9 +57,8 @@ class Vault(pulumi.ComponentResource):
         import pulumi_vault as vault
 
         wanted = args.plan.vault
-        self._provider = vault.Provider(
-            "control-vault-provider", address=wanted.address, opts=pulumi.ResourceOptions(parent=self)
-        )
+        # A child of nothing: the engine makes every provider, also where an `up` is of another part alone.
+        self._provider = vault.Provider("control-vault-provider", address=wanted.address)
         self._gate = gate_of("vault", wanted.address, digest(wanted), args.members, self)
         self._mounts(wanted)
         policies = {
@@ -181,13 +180,14 @@ class Vault(pulumi.ComponentResource):
         import pulumi_vault as vault
 
         at = args.plan.vault.consul
+        scheme, _, where = at.address.partition("://")
         first = gate_of("consul", args.plan.consul.address, digest(at), args.members, self, "control-vault-gate-consul")
         engine = vault.consul.SecretBackend(
             "control-vault-engine-consul",
             path=CONSUL,
             description="tokens of Consul",
-            address=at.address,
-            scheme="https",
+            address=where,
+            scheme=scheme,
             ca_cert=args.authorities,
             bootstrap=True,
             default_lease_ttl_seconds=at.default_seconds,

@@ -6,9 +6,11 @@ import json
 import time
 from typing import ClassVar, Final
 
-from providers.base.diffing import ADD, UPDATE, detailed, join
+from providers.base.diffing import ADD, UPDATE, detailed, join, top
 from providers.base.resource import Created, Diff, Failure, PartialFailure, ProviderError, Read
 from providers.base.values import UNKNOWN, Bag, contains_unknown, reveal
+from rehearsal.cloud.kind import projected
+from rehearsal.cloud.nomad_jobspec import facts, identity_of, parsed, place_of, submittable
 from rehearsal.cloud.nomad_plan import NotPlanned, Plan, plan
 from rehearsal.cloud.passthrough import Found, Passed
 from servers import ApiError
@@ -20,7 +22,8 @@ _MANNERS: Final = frozenset(
     {"deregisterOnDestroy", "deregisterOnIdChange", "detach", "json", "policyOverride", "preserveCounts"}
     | {"purgeOnDestroy", "readAllocationIds", "rerunIfDead"}
 )
-_ONE_STATE: Final = ("status", "statusDescription", "deploymentStatus", "stable", "allocationIds")
+# How far its allocations are is no matter of the program's.
+_OF_THE_MOMENT: Final = ("status", "statusDescription", "deploymentStatus", "stable", "allocationIds")
 
 
 class Job(Passed):
@@ -32,86 +35,86 @@ class Job(Passed):
 
     def refine(self, inputs: Bag) -> list[Failure]:
         if inputs.get("json") is not True:
-            return [
-                Failure("json", "the stand-in takes jobs as JSON only: json=True (`nomad job run -output` makes it)")
-            ]
+            return [Failure("json", "the stand-in takes jobs as JSON only, with json=True")]
         if inputs["jobspec"] is UNKNOWN:
             return []
         try:
             job = parsed(reveal(inputs["jobspec"]))
         except ValueError as error:
-            return [Failure("jobspec", f"is no job in JSON: {error}")]
+            return [Failure("", f"jobspec is no job in JSON: {error}")]
         missing = [key for key in ("ID", "TaskGroups") if not job.get(key)]
-        return [Failure("jobspec", f"the job has no {key}") for key in missing]
+        return [Failure("", f"the job in jobspec has no {key}") for key in missing]
 
     def place(self, inputs: Bag) -> str:
         text = inputs.get("jobspec")
         return str(parsed(text)["ID"]) if isinstance(text, str) else ""
 
+    def __init__(self) -> None:
+        self._planned: dict[tuple[str, str], tuple[Bag, Plan]] = {}
+
     # A preview.
 
+    def check(self, inputs: Bag, olds: Bag) -> tuple[Bag, list[Failure]]:
+        """What is wrong with it, by the server's word too; and `plan`, beside the inputs, for people to read."""
+        taken, failures = super().check(inputs, olds)
+        text = reveal(taken.get("jobspec"))
+        if failures or self.world.plan_only or not isinstance(text, str) or text == reveal(olds.get("jobspec")):
+            return taken, failures
+        job = parsed(text)
+        try:
+            planned = plan(self.api, job, policy_override=bool(taken.get("policyOverride")))
+        except (NotPlanned, ApiError) as error:
+            self.log(str(error), severity="warning")
+            return taken, []
+        except ProviderError as error:
+            # Not about a property: the engine would print the whole job beside it.
+            return taken, [Failure("", str(error))]
+        self._planned[identity_of(job)] = (job, planned)
+        for warning in planned.warnings:
+            self.log(f"job {job['ID']}: {warning}", severity="warning")
+        if not planned.same:
+            taken["plan"] = planned.groups
+            self.log(f"the scheduler's plan for job {job['ID']}: {planned.told()}")
+        return taken, []
+
     def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
-        found = detailed(old_inputs, new_inputs)
+        found = {path: kind for path, kind in detailed(old_inputs, new_inputs).items() if top(path) != "plan"}
         manners = {path: kind for path, kind in found.items() if path in _MANNERS}
         if "jobspec" not in found:
             return Diff(bool(manners), manners)
         if contains_unknown(new_inputs["jobspec"]) or self.world.plan_only:
             return Diff(True, found)
         old, new = parsed(reveal(old_inputs["jobspec"])), parsed(reveal(new_inputs["jobspec"]))
-        if _identity(old) != _identity(new):
+        if identity_of(old) != identity_of(new):
             return Diff(True, found, ["jobspec"])
-        if (planned := self._planned(new, new_inputs)) is None:
+        job, planned = self._planned.get(identity_of(new), (None, None))
+        if planned is None or job != new:
             return Diff(True, found)
         if planned.same:
             return Diff(bool(manners), manners)
-        self.log(f"the scheduler's plan: {planned.told()}")
-        groups = {join("plan", group): ADD if kind == "ADD" else UPDATE for group, kind in planned.kinds.items()}
-        # A change above the groups (priority, meta) disturbs none of them.
-        groups = groups or {"plan": UPDATE}
-        return Diff(True, {**manners, **groups}, in_outputs=list(groups))
-
-    def _planned(self, job: Bag, inputs: Bag) -> Plan | None:
-        try:
-            planned = plan(self.api, job, policy_override=bool(inputs.get("policyOverride")))
-        except (NotPlanned, ApiError) as error:
-            self.log(str(error), severity="warning")
-            return None
-        for warning in planned.warnings:
-            self.log(warning, severity="warning")
-        return planned
+        # What was planned the last time may still stand beside the old inputs.
+        before = old_inputs.get("plan") or {}
+        groups = {join("plan", group): UPDATE if group in before else ADD for group in planned.groups}
+        return Diff(True, {**manners, **groups})
 
     def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
-        if not preview or self.world.plan_only:
-            return super().create(inputs, preview=preview, timeout=timeout)
-        made = super().create(inputs, preview=True, timeout=timeout)
-        if contains_unknown(inputs["jobspec"]):
+        made = super().create(inputs, preview=preview, timeout=timeout)
+        if not preview or contains_unknown(inputs["jobspec"]):
             return made
         job = parsed(reveal(inputs["jobspec"]))
         known = {"name": job.get("Name", job["ID"]), "namespace": job.get("Namespace") or "default"}
-        if planned := self._planned(job, inputs):
-            self.log(f"the scheduler's plan: {planned.told()}")
-            known["plan"] = planned.groups
         return Created(made.id, {**made.outputs, **known})
 
     def update(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag, *, preview: bool) -> Bag:  # noqa: A002
-        if not preview or self.world.plan_only:
-            # The version that the state knows: a job that somebody changed since is not written over.
-            return super().update(
-                id,
-                {**old_inputs, "modifyIndex": old_outputs.get("modifyIndex")},
-                old_outputs,
-                new_inputs,
-                preview=preview,
-            )
-        kept = {key: value for key, value in old_outputs.items() if key not in _ONE_STATE}
-        outputs = {**kept, **new_inputs, "modifyIndex": UNKNOWN}
-        if contains_unknown(new_inputs["jobspec"]) or detailed(old_inputs, new_inputs).keys() <= _MANNERS:
-            return outputs
-        try:
-            planned = plan(self.api, parsed(reveal(new_inputs["jobspec"])))
-        except NotPlanned:
-            return outputs
-        return {**outputs, "plan": planned.groups}
+        if preview and not self.world.plan_only:
+            kept = {key: value for key, value in old_outputs.items() if key not in _OF_THE_MOMENT}
+            return {**kept, **new_inputs, "modifyIndex": UNKNOWN}
+        # The version that the state knows: a job that somebody changed since is not written over.
+        known = {**old_inputs, "modifyIndex": old_outputs.get("modifyIndex")}
+        return super().update(id, known, old_outputs, new_inputs, preview=preview)
+
+    def _outputs(self, id_: str, inputs: Bag) -> Bag:
+        return {key: value for key, value in super()._outputs(id_, inputs).items() if key != "plan"}
 
     # The real thing.
 
@@ -197,15 +200,15 @@ class Job(Passed):
         return ""
 
     def fetch(self, id: str, inputs: Bag) -> Found | None:  # noqa: A002
-        name, namespace = _where(id, inputs)
+        name, namespace = place_of(id, inputs)
         job = self.api.get(f"/v1/job/{name}", missing_ok=True, namespace=namespace)
         if job is None:
             return None
-        text = json.dumps({"Job": _submittable(job)}, sort_keys=True)
-        return Found({"jobspec": inputs.get("jobspec", text), "json": True}, _facts(job))
+        text = json.dumps({"Job": submittable(job)}, sort_keys=True)
+        return Found({"jobspec": inputs.get("jobspec", text), "json": True}, facts(job))
 
     def identity(self, id: str, inputs: Bag) -> str:  # noqa: A002
-        return _where(id, {})[0] if "@" in id else id
+        return place_of(id, {})[0] if "@" in id else id
 
     def read(self, id: str, inputs: Bag, outputs: Bag) -> Read | None:  # noqa: A002
         seen = super().read(id, inputs, outputs)
@@ -215,84 +218,31 @@ class Job(Passed):
             manners = {"json": True, **dict.fromkeys(("deregisterOnDestroy", "deregisterOnIdChange", "detach"), True)}
             return Read(seen.id, {**seen.inputs, **manners}, {**seen.outputs, **manners})
         if seen.outputs["modifyIndex"] == outputs.get("modifyIndex") and not seen.outputs["stop"]:
-            # Nobody has touched it. How far its allocations are is no matter of the program's.
+            # Nobody has touched it.
             return Read(seen.id, inputs, outputs)
-        name, namespace = _where(id, inputs)
+        name, namespace = place_of(id, inputs)
         try:
             if plan(self.api, parsed(reveal(inputs["jobspec"]))).same:
                 return Read(seen.id, inputs, {**outputs, "modifyIndex": seen.outputs["modifyIndex"]})
         except NotPlanned as error:
             self.log(str(error), severity="warning")
-        job = self.api.get(f"/v1/job/{name}", namespace=namespace)
-        there = json.dumps({"Job": _submittable(job)}, sort_keys=True)
-        return Read(seen.id, {**inputs, "jobspec": there}, {**seen.outputs, "jobspec": there})
+        ours, theirs = (
+            parsed(reveal(inputs["jobspec"])),
+            submittable(self.api.get(f"/v1/job/{name}", namespace=namespace)),
+        )
+        # In the shape of ours, so that the person reads what was changed and not all that the server adds.
+        shown = projected(ours, {key: value for key, value in theirs.items() if key in ours})
+        there = json.dumps({"Job": theirs if shown == ours else shown}, sort_keys=True)
+        changed = {"jobspec": there, "modifyIndex": seen.outputs["modifyIndex"]}
+        fresh = {key: value for key, value in inputs.items() if key != "plan"}
+        return Read(seen.id, {**fresh, "jobspec": there}, {**outputs, **changed})
 
     def remove(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
         if inputs.get("deregisterOnDestroy") is False:
             return
-        name, namespace = _where(id, inputs)
+        name, namespace = place_of(id, inputs)
         try:
             self.api.delete(f"/v1/job/{name}", namespace=namespace, purge=bool(inputs.get("purgeOnDestroy")))
         except ApiError as error:
             if error.status != 404:
                 raise
-
-
-def parsed(text: str) -> Bag:
-    """A job from its JSON, bare or below "Job" as Nomad's own tools write it."""
-    found = json.loads(text)
-    if isinstance(found, dict) and isinstance(found.get("Job"), dict):
-        found = found["Job"]
-    if not isinstance(found, dict):
-        raise ValueError("not an object")
-    return found
-
-
-def _identity(job: Bag) -> tuple[str, str]:
-    return str(job.get("ID")), str(job.get("Namespace") or "default")
-
-
-def _where(id_: str, inputs: Bag) -> tuple[str, str]:
-    """Name and namespace: from the job's text, or from what people write after `pulumi import`."""
-    if isinstance(text := inputs.get("jobspec"), str):
-        return _identity(parsed(text))
-    name, _, namespace = id_.partition("@")
-    return name, namespace or "default"
-
-
-# What the server adds to what was submitted.
-_SERVERS_OWN: Final = frozenset(
-    {"CreateIndex", "ModifyIndex", "JobModifyIndex", "SubmitTime", "Status", "StatusDescription", "Stable", "Version"}
-    | {"Dispatched", "ParentID", "VersionTag", "NomadTokenID", "ConsulToken", "VaultToken"}
-)
-
-
-def _submittable(job: Bag) -> Bag:
-    return {key: value for key, value in job.items() if key not in _SERVERS_OWN and value is not None}
-
-
-def _facts(job: Bag) -> Bag:
-    groups = [{"name": one["Name"], "count": one.get("Count", 1)} for one in job.get("TaskGroups") or ()]
-    return {
-        "name": job["Name"],
-        "namespace": job["Namespace"],
-        "region": job["Region"],
-        "type": job["Type"],
-        "priority": job["Priority"],
-        "allAtOnce": job["AllAtOnce"],
-        "datacenters": job["Datacenters"] or [],
-        "createIndex": job["CreateIndex"],
-        # As text: the official provider's type has it so.
-        "modifyIndex": str(job["JobModifyIndex"]),
-        "version": job["Version"],
-        "status": job["Status"],
-        "statusDescription": job["StatusDescription"],
-        "stable": job["Stable"],
-        "stop": job["Stop"],
-        "submitTime": str(job["SubmitTime"]),
-        "parentId": job["ParentID"],
-        "taskGroups": groups,
-        "allocationIds": [],
-        "deploymentId": "",
-        "deploymentStatus": "",
-    }

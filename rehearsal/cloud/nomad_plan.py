@@ -39,12 +39,11 @@ class Plan:
 
     same: bool
     groups: dict[str, str] = field(default_factory=dict)
-    kinds: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def told(self) -> str:
         """One line for people."""
-        return "; ".join(f"{group}: {words}" for group, words in sorted(self.groups.items())) or "no allocation changes"
+        return "; ".join(f"{group}: {words}" for group, words in sorted(self.groups.items())) or "no changes"
 
 
 def plan(api: Api, job: Mapping[str, Any], *, policy_override: bool = False) -> Plan:
@@ -77,7 +76,6 @@ def _plan(told: Mapping[str, Any], warnings: tuple[str, ...]) -> Plan:
     diff = told.get("Diff") or {}
     changed = {group["Name"]: group["Type"] for group in diff.get("TaskGroups") or ()}
     groups: dict[str, str] = {}
-    kinds: dict[str, str] = {}
     updates = (told.get("Annotations") or {}).get("DesiredTGUpdates") or {}
     for name in sorted({*changed, *updates}):
         counts = updates.get(name) or {}
@@ -85,11 +83,13 @@ def _plan(told: Mapping[str, Any], warnings: tuple[str, ...]) -> Plan:
         kind = changed.get(name, "None")
         if kind == "None" and not any(counts.get(word) for word in _WORDS if word != "Ignore"):
             continue
-        groups[name] = ", ".join(said) or f"{_KINDS.get(kind, 'changed')}, nothing is placed yet"
-        kinds[name] = {"Added": "ADD", "Deleted": "DELETE"}.get(kind, "UPDATE")
+        groups[name] = ", ".join(said) or f"{_KINDS.get(kind, 'changed')}, nothing is placed by it"
     failed = told.get("FailedTGAllocs") or {}
     notes = [f"{name} cannot be placed now: {_why(one)}" for name, one in sorted(failed.items())]
-    return Plan(diff.get("Type") == "None", groups, kinds, (*warnings, *notes))
+    same = diff.get("Type") == "None"
+    if not groups and not same:
+        groups["job"] = "new" if diff.get("Type") == "Added" else "edited, and no group is touched"
+    return Plan(same, groups, (*warnings, *notes))
 
 
 _KINDS: Final = {"Added": "new", "Deleted": "gone", "Edited": "edited"}

@@ -251,7 +251,7 @@ def gone_already(api: Api, path: str, **params: Any) -> None:
     try:
         api.delete(path, **params)
     except ApiError as error:
-        if error.status != 404 and "does not exist" not in error.text:
+        if error.status != 404 and "not found" not in error.text and "does not exist" not in error.text:
             raise
 
 

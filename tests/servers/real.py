@@ -185,8 +185,13 @@ def vault(folder: Path, *, dev: bool = True) -> Iterator[Server]:
     folder.mkdir(parents=True, exist_ok=True)
     address = f"http://127.0.0.1:{port}"
     if dev:
-        words = ["-dev", "-dev-no-store-token", "-dev-root-token-id=root", f"-dev-listen-address=127.0.0.1:{port}"]
-        token = "root"
+        words = [
+            "-dev",
+            "-dev-no-store-token",
+            "-dev-root-token-id=root-of-the-tests",
+            f"-dev-listen-address=127.0.0.1:{port}",
+        ]
+        token = "root-of-the-tests"
     else:
         (folder / "data").mkdir(exist_ok=True)
         (listener,) = ({"tcp": {"address": f"127.0.0.1:{port}", "tls_disable": True}},)

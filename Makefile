@@ -13,7 +13,7 @@ UNIT ?=
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help tools tools-official shell check lint test preview rehearsal clean-rehearsal bench pins
+.PHONY: help tools tools-official shell check lint test preview rehearsal up job block clean-rehearsal bench pins
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -43,6 +43,16 @@ preview: tools ## The preview of prod on the embedded cloud: no credentials, no 
 rehearsal: ## The whole fleet of stack local on test hosts of this machine, checked, and left running
 	@$(INSTALL) engine venv debian servers
 	@$(PLACES) && $(OPTIONS) python -m rehearsal up
+
+up: tools ## Preview a stack, then apply it: STACK=prod, one layer alone with ONLY=ground (or "ground servers")
+	@. ./activate $(or $(STACK),local) && pulumi up --stack $(or $(STACK),local) $(UP) $$(python -m components.layers $(ONLY))
+
+job: tools ## One service's Nomad job as JSON, to plan by hand: NAME=sync STACK=prod
+	@$(PLACES) && python -m components.blocks job $(NAME) --stack $(or $(STACK),local)
+
+block: ## One service by itself on loopback, with one Nomad agent: NAME=infradocs
+	@$(INSTALL) engine venv debian servers
+	@$(PLACES) && python -m rehearsal.alone $(NAME) --stack $(or $(STACK),local)
 
 clean-rehearsal: tools ## Remove every trace of the rehearsal, also after a crash
 	@$(PLACES) && python -m rehearsal clean

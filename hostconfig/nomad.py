@@ -43,6 +43,7 @@ CHROOT = {
         "/usr/bin",
         "/usr/sbin",
         "/usr/lib",
+        "/usr/share/prometheus",
         "/usr/share/zoneinfo",
         "/etc/alternatives",
         "/etc/group",

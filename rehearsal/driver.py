@@ -14,14 +14,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal import engine
+import yaml
+
+from rehearsal import around, control, engine
 from rehearsal.preview import answers, ask, wait_for
-from rehearsal.testhosts import base, clean, dns, hosts, network, processes, settings
+from rehearsal.testhosts import base, clean, directory, dns, hosts, network, processes, settings
 from toolchain.places import ROOT, cache, locked
 from toolchain.progress import Estimate, Progress
 
@@ -107,17 +109,46 @@ def up(config: Path | None = None) -> engine.Outcome:
             say("this rehearsal is removed and begun anew (a real fleet would look each up and import it)")
             clean_up()
         infrastructure(at)
+        return in_order(at, config)
+
+
+def in_order(at: Place, config: Path | None = None) -> engine.Outcome:
+    """Run the program, in parts where its control plane is new or shut; what stands is run as a whole."""
+    from model import load
+
+    fleet = load(data_of(config))
+    if fleet.control is None:
         return apply(at, config)
+    people = directory.people(fleet)
+    person = control.operator_of(fleet, people)
+
+    def doors() -> control.Doors:
+        return control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
+
+    def part(only: Sequence[str], tokens: Mapping[str, str]) -> engine.Outcome:
+        return apply(at, config, only=only, tokens=tokens)
+
+    return control.in_order(part, doors, fleet, person, network.from_internet)
+
+
+def data_of(config: Path | None) -> Path:
+    """The folder of data that a configuration names; the stack's own without one."""
+    if config is None:
+        return STACKS
+    return ROOT / str(yaml.safe_load(config.read_text())["config"]["fleet:data"])
 
 
 def infrastructure(at: Place) -> None:
-    """What must stand before Pulumi: network, base system, DNS server, cloud, and the machines that somebody gave."""
+    """What must stand before Pulumi: network, base system, DNS server, what is around a fleet, cloud, given machines."""
+    from model import load
+
     settings.folder("logs")
     network.up()
     base.ensure(say)
     operator_key(at)
     settings.folder("dns", "zones")
     dns.serve()
+    around.serve(load(STACKS))
     cloud(at)
     donated(at)
     stack(at)
@@ -198,11 +229,13 @@ def abandoned(at: Place) -> bool:
     return any(one.get("type") == "creating" for one in pending)
 
 
-def apply(at: Place, config: Path | None = None) -> engine.Outcome:
-    """Run the program; on a later run look at what is really there first."""
+def apply(
+    at: Place, config: Path | None = None, *, only: Sequence[str] = (), tokens: Mapping[str, str] | None = None
+) -> engine.Outcome:
+    """Run the program, or some layers of it; on a later run look at what is really there first."""
     known = len(at.resources())
     later = known > 1
-    title = "pulumi up, looking at each host first" if later else "pulumi up"
+    title = f"pulumi up{' of ' if only else ''}{' and '.join(only)}{', looking at each host first' if later else ''}"
     log = at.run / "logs" / "up-events.json"
     previous = signal.signal(signal.SIGTERM, _interrupted)
     try:
@@ -216,8 +249,9 @@ def apply(at: Place, config: Path | None = None) -> engine.Outcome:
                     progress.say(f"  {op:8} {engine.name_of(urn)}")
 
             outcome = engine.up(
-                at.env, namespace=settings.internet(), log=log, refresh=later, config=config, heard=heard
-            )
+                at.env | dict(tokens or {}),
+                namespace=settings.internet(), log=log, refresh=later, config=config, heard=heard, only=only,
+            )  # fmt: skip
     finally:
         signal.signal(signal.SIGTERM, previous)
     write_summary(at, outcome)

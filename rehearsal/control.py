@@ -1,0 +1,175 @@
+"""Opens the rehearsal's control plane, as named people would open a real one, and gets its operator's tokens.
+
+Shares and passwords are of this rehearsal alone: files of its own folder that only its owner reads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from cli import login, shares, vault
+from cli.way_in import WayIn
+from model import Fleet
+from rehearsal.engine import Outcome
+from servers import Api, ApiError
+
+T = TypeVar("T")
+
+# A control host that starts needs its fabric, its certificate and its gossip keys before its servers start.
+ANSWER_SECONDS = 120.0
+LOGIN_SECONDS = 60.0
+
+
+class Inside(Protocol):
+    """Calls something as a client on the rehearsal's internet would."""
+
+    def __call__(self, action: Callable[[], T]) -> T: ...
+
+
+class NotOpenError(RuntimeError):
+    """The control plane cannot be opened; the text says what is missing."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The control plane as the rehearsal reaches it: by the hosts' addresses, trusting the rehearsal's authority."""
+
+    way: WayIn
+    reached: bool
+    """Whether the hosts' addresses are known."""
+    folder: Path
+    """The operator's own folder: one file for each holder's share, and for each person's password."""
+
+    @property
+    def apis(self) -> dict[str, Api]:
+        """Each control host's own Vault."""
+        return {host: self.way.own("vault", host, timeout=30.0) for host in self.way.hosts}
+
+    @property
+    def held(self) -> list[str]:
+        """The shares that the made-up holders keep."""
+        return [file.read_text().strip() for file in sorted((self.folder / "shares").glob("*")) if file.is_file()]
+
+    def api(self, system: Any, token: str | None = None, host: str | None = None) -> Api:
+        """A system through a control host's public address."""
+        return self.way.own(system, host or self.way.hosts[0], token=token, timeout=30.0)
+
+    def password(self, person: str) -> str:
+        """A made-up person's password."""
+        return (self.folder / "people" / person).read_text().strip()
+
+
+def doors(stack: str, fleet: Fleet, outputs: Mapping[str, Mapping[str, Any]], folder: Path) -> Doors:
+    """The way in to a stack's control plane by what its outputs say of the hosts."""
+    assert fleet.control is not None
+    at = {host: f"{outputs[host]['ipv4']}:443" for host in fleet.voters if host in outputs}
+    return Doors(WayIn(stack, fleet, fleet.control, at), len(at) == len(fleet.voters), folder)
+
+
+def await_answers(there: Doors, seconds: float = ANSWER_SECONDS) -> dict[str, vault.State]:
+    """Wait until each control host's Vault says how it stands. Raises NotOpenError."""
+    end = time.monotonic() + seconds
+    while True:
+        found = vault.states(there.apis)
+        silent = [str(one) for one in found.values() if one.silent is not None]
+        if not silent:
+            return found
+        if time.monotonic() > end:
+            raise NotOpenError(f"no answer within {seconds:.0f} s: {'; '.join(silent)}")
+        time.sleep(0.5)
+
+
+def open_up(there: Doors) -> str | None:
+    """Initialise Vault if it is new, and unseal each; the root token where it was just made.
+
+    Raises NotOpenError with what is still closed.
+    """
+    found = await_answers(there)
+    root = None
+    if not any(one.initialised for one in found.values()):
+        holders = there.way.control.unseal.holders
+        made = vault.initialise(there.apis, len(holders), there.way.control.unseal.threshold)
+        folder = there.folder / "shares"
+        shares.prepare(folder)
+        shares.write(folder, holders, made.shares)
+        root = made.root_token
+    if not all(one.open for one in vault.states(there.apis).values()):
+        closed = [str(one) for one in vault.unseal(there.apis, there.held).values() if not one.open]
+        if closed:
+            raise NotOpenError("; ".join(closed))
+    if vault.await_active(there.apis) is None:
+        raise NotOpenError("every Vault is open, and none leads")
+    return root
+
+
+def operator_of(fleet: Fleet, people: Mapping[str, list[str]]) -> str:
+    """The made-up person who may use Vault's management role of Nomad: who brings the fleet up."""
+    assert fleet.access is not None
+    mighty = {
+        group
+        for group, it in fleet.access.vault.groups.items()
+        if any(
+            path in ("nomad/*", "nomad/creds/management")
+            for policy in it.policies
+            if policy in fleet.access.vault.policies
+            for path in fleet.access.vault.policies[policy].paths
+        )
+    }
+    for person, groups in sorted(people.items()):
+        if mighty & set(groups):
+            return person
+    raise NotOpenError(
+        f"none of the made-up people is in {', '.join(sorted(mighty)) or 'a group that may run the fleet'}"
+    )
+
+
+def tokens(there: Doors, person: str, fleet: Fleet, seconds: float = LOGIN_SECONDS) -> dict[str, str]:
+    """Log in as a made-up person; waits for a leader of each system. Names as the environment has them."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            found = login.tokens(there.api("vault"), person, there.password(person), login.wanted(fleet))
+            if len(found) == 3:
+                return found
+            problem = f"{person} got {', '.join(sorted(found))} only"
+        except ApiError as error:
+            problem = str(error)
+        if time.monotonic() > end:
+            raise NotOpenError(f"login of {person}: {problem}")
+        time.sleep(1.0)
+
+
+Apply = Callable[[Sequence[str], Mapping[str, str]], Outcome]
+"""Runs the program: layers (none: all), and what the environment says beyond the rehearsal's own."""
+
+
+def in_order(apply: Apply, look: Callable[[], Doors], fleet: Fleet, person: str, inside: Inside) -> Outcome:
+    """Bring the program up on a control plane that may be new, shut or open.
+
+    The very first time its parts come one after the other, since tokens come from a Vault that the program itself
+    brings: ground and servers, then Vault's own policies with the root token, then everything with a person's tokens.
+    """
+    if not look().reached or not inside(lambda: answering(look())):
+        begun = apply(("ground", "servers"), {})
+        if begun.code != 0:
+            return begun
+    there = look()
+    root = inside(lambda: open_up(there))
+    if root is not None:
+        begun = apply(("vault",), {"VAULT_TOKEN": root})
+        if begun.code != 0:
+            return begun
+    mine = inside(lambda: tokens(there, person, fleet))
+    if root is not None:
+        # It has done what it was for, and somebody else has shown that they have a way in.
+        inside(lambda: there.api("vault", root).put("/v1/auth/token/revoke-self"))
+    return apply((), mine)
+
+
+def answering(there: Doors) -> bool:
+    """Whether each Vault says how it stands, open or not."""
+    return all(one.silent is None for one in vault.states(there.apis).values())

@@ -45,7 +45,8 @@ class Services(pulumi.ComponentResource):
     def _registered(self, args: ServicesArgs) -> dict[str, pulumi.Resource]:
         import pulumi_nomad as nomad
 
-        provider = nomad.Provider("services-nomad", address=args.address, opts=pulumi.ResourceOptions(parent=self))
+        # No child of ours: the engine cannot leave a provider's parent out where it works on other layers alone.
+        provider = nomad.Provider("services-nomad", address=args.address)
         made: dict[str, pulumi.Resource] = {}
         for name, job in sorted(args.jobs.items()):
             made[name] = nomad.Job(

@@ -5,8 +5,10 @@ Nomad decides in the end; this is the same decision made from the data, so that 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from model.control import Driver, HostVolume
 from model.fleet import Fleet
@@ -115,11 +117,35 @@ def volumes_of(placed: Placed) -> tuple[str, ...]:
     return tuple(sorted({*placed.group.needs, *(volume for volume, _, _ in mounts_of(placed))}))
 
 
+# What was found of the fleet last looked at: a dozen rules and the blocks ask the same of each group.
+_known: tuple[weakref.ref[Fleet], dict[Any, Any]] | None = None
+
+
+def _found(fleet: Fleet) -> dict[Any, Any]:
+    global _known
+    if _known is None or _known[0]() is not fleet:
+        _known = (weakref.ref(fleet), {})
+    return _known[1]
+
+
+def offers(fleet: Fleet) -> dict[str, dict[str, Offered]]:
+    """The machines that run jobs by their datacenter, each in name order."""
+    known = _found(fleet)
+    if "offers" not in known:
+        by_datacenter: dict[str, dict[str, Offered]] = {}
+        for machine in fleet.managed:
+            if (offer := offered(fleet, machine)) is not None:
+                by_datacenter.setdefault(offer.datacenter, {})[machine] = offer
+        known["offers"] = by_datacenter
+    found: dict[str, dict[str, Offered]] = known["offers"]
+    return found
+
+
 def in_datacenters(fleet: Fleet, service: Service) -> dict[str, Offered]:
     """The machines of a service's datacenters and pool, in name order."""
-    found = {m: o for m in fleet.managed if (o := offered(fleet, m)) is not None}
-    pools = (service.pool,) if service.pool != "all" else tuple({o.pool for o in found.values()})
-    return {m: o for m, o in found.items() if o.datacenter in service.datacenters and o.pool in pools}
+    by_datacenter = offers(fleet)
+    there = {m: o for d in service.datacenters for m, o in by_datacenter.get(d, {}).items()}
+    return {m: there[m] for m in sorted(there) if service.pool in ("all", there[m].pool)}
 
 
 def fits(offer: Offered, constraint: Constraint) -> bool:
@@ -140,15 +166,19 @@ def fits(offer: Offered, constraint: Constraint) -> bool:
 
 def candidates(fleet: Fleet, service: Service, placed: Placed) -> dict[str, Offered]:
     """The machines that a group may land on, whatever its images are built for."""
-    needed = volumes_of(placed)
-    resting = tuple(resting_key(duty) for duty in service.resting)
-    return {
-        machine: offer
-        for machine, offer in in_datacenters(fleet, service).items()
-        if all(volume in offer.volumes for volume in needed)
-        and not any(key in offer.meta for key in resting)
-        and all(fits(offer, constraint) for constraint in placed.group.constraints)
-    }
+    known = _found(fleet)
+    if placed.path not in known:
+        needed = volumes_of(placed)
+        resting = tuple(resting_key(duty) for duty in service.resting)
+        known[placed.path] = {
+            machine: offer
+            for machine, offer in in_datacenters(fleet, service).items()
+            if all(volume in offer.volumes for volume in needed)
+            and not any(key in offer.meta for key in resting)
+            and all(fits(offer, constraint) for constraint in placed.group.constraints)
+        }
+    found: dict[str, Offered] = known[placed.path]
+    return found
 
 
 def architectures(fleet: Fleet, placed: Placed) -> tuple[str, ...]:

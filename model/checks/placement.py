@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from model.checks.rule import Found
 from model.fleet import Fleet
@@ -15,7 +15,7 @@ from model.placement import (
     eligible,
     in_datacenters,
     mounts_of,
-    offered,
+    offers,
     volumes_of,
 )
 from model.reading import Where
@@ -32,16 +32,22 @@ USUAL = frozenset(
 WAYS_IN = {80: "their own way in", 443: "their own way in"}
 
 
+def few(names: Iterable[str]) -> str:
+    """Some names as a person reads them: three of many tell enough."""
+    found = list(names)
+    return ", ".join(found) if len(found) <= 4 else f"{', '.join(found[:3])} and {len(found) - 3} more"
+
+
 def datacenters_are_offered(fleet: Fleet) -> Iterator[Found]:
     """A service names datacenters and a pool that some machine is in."""
-    offers = [o for m in fleet.managed if (o := offered(fleet, m)) is not None]
-    known = sorted({o.datacenter for o in offers})
+    known = sorted(offers(fleet))
+    pools = {offer.pool for there in offers(fleet).values() for offer in there.values()}
     for name, service in sorted(fleet.services.items()):
         for i, datacenter in enumerate(service.datacenters):
             if datacenter not in known:
                 what = f"no machine is in {datacenter}"
                 yield Found(("services", name, "datacenters", i), what, f"write one of: {', '.join(known)}")
-        if service.pool not in ("all", *(o.pool for o in offers)):
+        if service.pool not in ("all", *pools):
             path: Where = ("services", name, "pool" if "pool" in service.model_fields_set else "datacenters")
             yield Found(path, f"no machine is in the pool {service.pool}", "write another pool, or offer it")
 
@@ -57,10 +63,12 @@ def _volume_places(placed: Placed) -> Iterator[tuple[str, Where, bool]]:
 def volumes_are_offered(fleet: Fleet) -> Iterator[Found]:
     """A volume is offered by some machine of the service's datacenters, and written to only where that is allowed."""
     for service, placed in all_groups(fleet):
-        offers = in_datacenters(fleet, service)
+        if service.held is not None:
+            continue  # it may wait for just that machine
+        there = in_datacenters(fleet, service)
         for volume, path, writes in _volume_places(placed):
-            having = {m: o for m, o in offers.items() if volume in o.volumes}
-            if offers and not having:
+            having = {m: o for m, o in there.items() if volume in o.volumes}
+            if there and not having:
                 what = f"no machine in {', '.join(service.datacenters)} offers {volume}"
                 yield Found(path, what, "offer it at a machine or role, or write another name")
             elif writes and having and all(o.volumes[volume].read_only for o in having.values()):
@@ -70,9 +78,9 @@ def volumes_are_offered(fleet: Fleet) -> Iterator[Found]:
 def groups_find_a_machine(fleet: Fleet) -> Iterator[Found]:
     """A group has at least one machine with all that it asks for."""
     for service, placed in all_groups(fleet):
-        offers = in_datacenters(fleet, service)
-        single = all(any(v in o.volumes for o in offers.values()) for v in volumes_of(placed))
-        if offers and single and not candidates(fleet, service, placed):
+        there = in_datacenters(fleet, service)
+        single = all(any(v in o.volumes for o in there.values()) for v in volumes_of(placed))
+        if service.held is None and there and single and not candidates(fleet, service, placed):
             asks = [*volumes_of(placed), *(f"awake for {d}" for d in service.resting)]
             asks += [c.attribute for c in placed.group.constraints]
             yield Found(placed.path, f"no machine has all of: {', '.join(asks)}", "ask for less, or offer it at one")
@@ -86,7 +94,7 @@ def single_copies_have_one_volume(fleet: Fleet) -> Iterator[Found]:
             continue
         for volume, path, mount in mounts_of(placed):
             if mount.any_copy is None:
-                what = f"{volume} is offered by {', '.join(machines)}, and the job has one copy"
+                what = f"{volume} is offered by {few(machines)}, and the job has one copy"
                 yield Found(path, what, "offer it at one of them, or say why any will do: `any_copy:`")
 
 
@@ -166,6 +174,6 @@ RULES = (
     single_copies_have_one_volume,
     static_ports_are_free,
     constraints_name_no_host,
-    # duties_are_somebodys,
+    duties_are_somebodys,
     capabilities_are_allowed,
 )

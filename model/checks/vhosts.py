@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model.checks.placement import few
 from model.checks.rule import Found
 from model.fleet import Fleet
 from model.placement import all_groups
@@ -98,17 +99,18 @@ def vhosts_are_led_to_their_front(fleet: Fleet) -> Iterator[Found]:
         if not public.vhost.public or not machines:
             continue
         for i, name in enumerate(public.vhost.names):
+            # A name that is held and leads nowhere at all is what the rules about zones speak of.
             place: Where = (*public.path, "names", i)
             zone = zone_of(fleet, name)
             found = answer(fleet, name)
             if zone is None:
                 yield Found(place, f"{name} is in no zone of ours", f"write one of {', '.join(fleet.zones) or 'ours'}")
             elif found is None and zone not in made:
-                what = f"the zone does not answer {name}, and no pool of it has just {', '.join(sorted(machines))}"
+                what = f"the zone does not answer {name}, and no pool of it has just {few(sorted(machines))}"
                 yield Found(place, what, f"write it in zones.{zone[0]}, or a pool of those machines")
-            elif found is not None and (found.outside or not found.machines or not found.machines <= machines):
-                astray = "outside" if found.outside else ", ".join(sorted(found.machines - machines)) or "nowhere"
-                what = f"{name} leads {astray}, and is answered by {', '.join(sorted(machines))}"
+            elif found is not None and (found.outside or not found.machines <= machines):
+                astray = "outside" if found.outside else few(sorted(found.machines - machines))
+                what = f"{name} leads {astray}, and is answered by {few(sorted(machines))}"
                 yield Found(place, what, "point the name at them, or go through another front")
 
 

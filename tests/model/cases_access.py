@@ -9,6 +9,7 @@ from tests.model.change import GONE
 NOMAD = "access/nomad/policies"
 VAULT = "access/vault"
 CONSUL = "access/consul"
+ALL = ("apps", "build", "infra*", "mirror", "monitoring")
 WEB = {"block": "service", "purpose": "x", "namespace": "apps", "datacenters": ["workers"], "image": "web"} | {
     "runs_in_rehearsal": True
 }
@@ -17,7 +18,7 @@ REPORT = {"images": {"web": IMAGE}, "services": {"report": WEB}}
 KV = {"type": "kv", "version": 2, "purpose": "x"}
 
 POLICIES = (
-    Case(access.access_has_servers, {"control": GONE}, {"control": GONE, "access": GONE}),
+    Case(access.access_has_servers, {"control": GONE}, {"control/raft_multiplier": 2}),
     Case(
         access.policies_asked_for_are_defined,
         {f"{VAULT}/nomad/roles/apps-admin/policies": ["anonymous", "admin-of-apps"]},
@@ -63,17 +64,19 @@ POLICIES = (
     Case(
         access.namespaces_are_managed,
         {f"{NOMAD}/operator/rules/namespaces": {"apps": {"policy": "write"}}},
-        {f"{NOMAD}/operator/rules/namespaces": {p: {"policy": "write"} for p in ("apps", "infra*", "monitoring")}},
+        {f"{NOMAD}/operator/rules/namespaces": {p: {"policy": "write"} for p in ALL}},
     ),
     Case(
         access.namespaces_are_managed,
-        {
-            "access/nomad/namespaces/build": {"purpose": "x"},
-            f"{VAULT}/policies/nomad-admin/paths": {"nomad/creds/apps-admin": ["read"]},
-        }
-        | {f"{NOMAD}/apps-admin/rules/namespaces/infrastructure": {"policy": "write"}}
-        | {f"{NOMAD}/apps-admin/rules/namespaces/monitoring": {"policy": "write"}},
-        {"access/nomad/namespaces/build": {"purpose": "x"}},
+        {"access/nomad/namespaces/spare": {"purpose": "x"}}
+        | {f"{NOMAD}/operator/rules/namespaces": {p: {"policy": "write"} for p in ALL}},
+        {"access/nomad/namespaces/spare": {"purpose": "x"}},
+    ),
+    # The right is there, and no group's people have it.
+    Case(
+        access.namespaces_are_managed,
+        {f"{VAULT}/policies/nomad-admin/paths": {"nomad/creds/apps-admin": ["read"]}},
+        {f"{VAULT}/policies/nomad-admin/paths": {"nomad/creds/operator": ["read"]}},
     ),
     Case(
         access.groups_map_to_something,

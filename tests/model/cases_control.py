@@ -22,7 +22,7 @@ CASES = (
     Case(
         machines.quorums_are_odd,
         {"machines/a-bru-be/roles": ["control", "worker"]},
-        {"machines/a-bru-be/roles": ["control"], "machines/b-bru-be": {**SECOND, "roles": ["control"]}},
+        {"machines/a-bru-be/roles": ["control", "worker"], "machines/b-bru-be": {**SECOND, "roles": ["control"]}},
     ),
     Case(control.control_names_lead_home, {f"{ZONE}/aliases/vault": GONE}, {f"{ZONE}/aliases/spare": {"name": "@"}}),
     Case(

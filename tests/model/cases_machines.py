@@ -15,7 +15,11 @@ CASES = (
         {"regions/bru": {"site": "x", "country": "nl"}},
         {"regions/bru": {"site": "x", "country": "be"}},
     ),
-    Case(machines.roles_are_known, {"machines/a-bru-be/roles": ["worke"]}, {"machines/a-bru-be/roles": ["worker"]}),
+    Case(
+        machines.roles_are_known,
+        {"machines/a-ams-nl/roles": ["control", "worke"]},
+        {"machines/a-bru-be/roles": ["worker"]},
+    ),
     Case(
         machines.roles_are_known,
         {"machines/a-bru-be/roles": ["worker", "worker"]},

@@ -6,7 +6,7 @@ from typing import Any
 
 from model.checks import placement, services, templates, vhosts
 from tests.model.case import UNMANAGED, ZONE, Case
-from tests.model.change import GONE, Changes, facts
+from tests.model.change import GONE, Changes
 
 CHECKS = [{"path": "/"}]
 PROBE: dict[str, Any] = {
@@ -25,12 +25,7 @@ IMAGES = {
     "bare": {"source": "images.fleet.example/bare", "tag": "1", "architectures": ["x86_64"]},
     "arm": {"source": "images.fleet.example/arm", "tag": "1", "architectures": ["aarch64"], "exec": ["/bin/prog"]},
 }
-# Policies of local that are bound to a job go with local's own services.
-BOUND = {
-    f"access/nomad/policies/{name}": GONE
-    for name, policy in facts("local").get("access", {}).get("nomad", {}).get("policies", {}).items()
-    if "job" in policy
-}
+BOUND = {"access/nomad/policies/report-reads-web": GONE}
 
 
 def probe(changes: Changes | None = None, /, **fields: Any) -> Changes:
@@ -139,6 +134,7 @@ CASES = (
     Case(placement.datacenters_are_offered, probe(datacenters=["wokers"]), probe(datacenters=["mirrors"])),
     Case(placement.datacenters_are_offered, probe(pool="fast"), probe(pool="all")),
     Case(placement.volumes_are_offered, probe(volumes=SCRATCH), probe(OFFER, volumes=SCRATCH)),
+    Case(placement.volumes_are_offered, probe(volumes=SCRATCH), probe(volumes=SCRATCH, held="waits for a disk")),
     Case(
         placement.volumes_are_offered,
         probe({"roles/worker/nomad/volumes/scratch": {"path": "/srv/x", "read_only": True}}, volumes=SCRATCH),

@@ -78,8 +78,8 @@ CASES = (
     ),
     Case(
         dns.names_are_declared_once,
-        {f"{ZONE}/addresses/mirrors": {"ipv4": ["10.77.8.2"], "why": "x"}},
-        {f"{ZONE}/addresses/mirrors-2": {"ipv4": ["10.77.8.2"], "why": "x"}},
+        {f"{ZONE}/addresses/metrics": {"ipv4": ["10.77.8.2"], "why": "x"}},
+        {f"{ZONE}/addresses/metrics-2": {"ipv4": ["10.77.8.2"], "why": "x"}},
     ),
     Case(
         dns.names_are_declared_once,

@@ -30,6 +30,19 @@ def facts(stack: str) -> dict[str, Any]:
     return whole
 
 
+def bare(stack: str) -> dict[str, Any]:
+    """A stack's facts without its services, and without what only they ask for."""
+    data = facts(stack)
+    for part in ("services", "service_files"):
+        data.pop(part, None)
+    policies = data.get("access", {}).get("nomad", {}).get("policies", {})
+    for name in [n for n, policy in policies.items() if policy.get("job", {}).get("job", "report") != "report"]:
+        del policies[name]
+    for machine in data["machines"].values():
+        machine.pop("nomad", None)
+    return data
+
+
 def changed(data: dict[str, Any], changes: Changes) -> dict[str, Any]:
     """The data with each change made. A path's steps are parted by "/"; a number is a place in a list."""
     data = copy.deepcopy(data)

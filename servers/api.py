@@ -99,6 +99,8 @@ class Api:
             verify=self.trust if self.address.startswith("https:") else False,
             trust_env=False,
             timeout=httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0)),
+            # Where one of the name's addresses is silent, a new connection may take seconds.
+            limits=httpx.Limits(keepalive_expiry=30.0),
         )
 
     def get(self, path: str, *, missing_ok: bool = False, **params: Any) -> Any:

@@ -92,6 +92,8 @@ class Job(Passed):
             return Diff(True, found)
         if planned.same:
             return Diff(bool(manners), manners)
+        if str(planned.index) != str(old_outputs.get("modifyIndex", planned.index)):
+            raise _changed_since(new)
         # What was planned the last time may still stand beside the old inputs.
         before = old_inputs.get("plan") or {}
         groups = {join("plan", group): UPDATE if group in before else ADD for group in planned.groups}
@@ -130,10 +132,7 @@ class Job(Passed):
             told = self.api.post("/v1/jobs", body, namespace=namespace)
         except ApiError as error:
             if "Enforcing job modify index" in error.text:
-                raise ProviderError(
-                    f"job {job['ID']} of namespace {namespace} was changed by somebody since this state knew it, so "
-                    "it is not written over: `pulumi refresh` shows what was changed"
-                ) from error
+                raise _changed_since(job) from error
             raise
         if warnings := (told or {}).get("Warnings"):
             self.log(" ".join(str(warnings).split()), severity="warning")
@@ -246,3 +245,11 @@ class Job(Passed):
         except ApiError as error:
             if error.status != 404:
                 raise
+
+
+def _changed_since(job: Bag) -> ProviderError:
+    name, namespace = identity_of(job)
+    return ProviderError(
+        f"job {name} of namespace {namespace} was changed by somebody since this state knew it, so it is not written "
+        "over: `pulumi refresh` shows what was changed"
+    )

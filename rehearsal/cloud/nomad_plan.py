@@ -35,9 +35,13 @@ class NotPlanned(Exception):  # noqa: N818 - nothing is wrong with the job
 
 @dataclass(frozen=True)
 class Plan:
-    """`groups`: what happens to each task group, in words. `same`: the scheduler sees no change of the job."""
+    """`groups`: what happens to each task group, in words. `same`: the scheduler sees no change of the job.
+
+    `index`: the version of the job that the plan goes out from.
+    """
 
     same: bool
+    index: int
     groups: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -89,7 +93,7 @@ def _plan(told: Mapping[str, Any], warnings: tuple[str, ...]) -> Plan:
     same = diff.get("Type") == "None"
     if not groups and not same:
         groups["job"] = "new" if diff.get("Type") == "Added" else "edited, and no group is touched"
-    return Plan(same, groups, (*warnings, *notes))
+    return Plan(same, int(told.get("JobModifyIndex") or 0), groups, (*warnings, *notes))
 
 
 _KINDS: Final = {"Added": "new", "Deleted": "gone", "Edited": "edited"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import grpc
@@ -15,7 +16,15 @@ POLICY = "consul:index/aclPolicy:AclPolicy"
 ROLE = "consul:index/aclRole:AclRole"
 TOKEN = "consul:index/aclToken:AclToken"
 ATTACHMENT = "consul:index/aclTokenPolicyAttachment:AclTokenPolicyAttachment"
+ROLE_ATTACHMENT = "consul:index/aclTokenRoleAttachment:AclTokenRoleAttachment"
+METHOD = "consul:index/aclAuthMethod:AclAuthMethod"
+BINDING = "consul:index/aclBindingRule:AclBindingRule"
 RULES = 'service "node-exporter" {\n  policy = "write"\n}\n'
+PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEKFDsYrjcraxR8/biq84YJzgg18xA
+ArHTM+7uotgOcPeJ+s4sWhltVZXV/C+aVYhAqyvzip+txJnFlDHG8QY/rw==
+-----END PUBLIC KEY-----
+"""
 ANONYMOUS = "00000000-0000-0000-0000-000000000002"
 
 
@@ -95,6 +104,39 @@ def test_the_anonymous_token_gets_a_policy_and_keeps_its_others(engine: Passing,
     engine.remove(ATTACHMENT, id_, inputs, outputs)
     assert engine.gone(ATTACHMENT, id_, inputs)
     assert [one["Name"] for one in consul.api.get(f"/v1/acl/token/{ANONYMOUS}")["Policies"]] == ["kept"]
+
+
+def test_a_role_of_the_anonymous_token(engine: Passing) -> None:
+    role, _ = engine.create(ROLE, {"name": "for-anonymous", "serviceIdentities": [{"serviceName": "web"}]})
+    inputs = {"tokenId": ANONYMOUS, "role": "for-anonymous"}
+    id_, outputs = engine.create(ROLE_ATTACHMENT, inputs)
+    engine.kept(ROLE_ATTACHMENT, id_, inputs, outputs)
+    engine.remove(ROLE_ATTACHMENT, id_, inputs, outputs)
+    assert engine.gone(ROLE_ATTACHMENT, id_, inputs)
+    engine.remove(ROLE, role, {}, {})
+
+
+def test_a_way_to_log_in_by_signed_words(engine: Passing) -> None:
+    method = {
+        "name": "nomad",
+        "type": "jwt",
+        "description": "workloads",
+        "configJson": json.dumps({"JWTValidationPubKeys": [PUBLIC_KEY], "BoundIssuer": "nomad"}),
+    }
+    id_, outputs = engine.create(METHOD, method)
+    engine.kept(METHOD, id_, method, outputs)
+    rule = {"authMethod": "nomad", "bindType": "service", "bindName": "site"}
+    bound, told = engine.create(BINDING, rule)
+    engine.kept(BINDING, bound, rule, told)
+    changed = {**rule, "bindName": "web", "description": "one"}
+    told = engine.update(BINDING, bound, rule, told, changed)
+    engine.kept(BINDING, bound, changed, told)
+    edited = {**method, "description": "jobs"}
+    outputs = engine.update(METHOD, id_, method, outputs, edited)
+    engine.kept(METHOD, id_, edited, outputs)
+    for token, thing, bag in ((BINDING, bound, changed), (METHOD, id_, edited)):
+        engine.remove(token, thing, bag, {})
+        assert engine.gone(token, thing, bag)
 
 
 def test_what_the_server_refuses_comes_as_one_sentence(

@@ -161,9 +161,10 @@ def test_a_job_somebody_changed_is_not_written_over(engine: Passing, nomad: real
     id_, inputs, outputs = created(engine, said(job()))
     nomad.api.post("/v1/jobs", {"Job": job(env={"A": "by hand"})})
     changed = checked(engine, said(job(env={"A": "2"})))
-    with pytest.raises(grpc.RpcError) as caught:
-        engine.update(JOB, id_, inputs, outputs, changed)
-    assert "was changed by somebody" in caught.value.details()
+    for act in (engine.diff, engine.update):
+        with pytest.raises(grpc.RpcError) as caught:
+            act(JOB, id_, inputs, outputs, changed)
+        assert "was changed by somebody" in caught.value.details()
     # A look names it, and then it may be put back.
     _, fresh, told = engine.read(JOB, id_, inputs, outputs)
     assert "by hand" in fresh["jobspec"]

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 import termios
@@ -26,7 +25,6 @@ from cli.way_in import TOKEN, WayIn
 
 # Nomad and the way in both end a connection on which nothing moves.
 BEAT_SECONDS = 10.0
-NO_ANSWER = 255
 
 
 def execute(way: WayIn, service: str, command: Sequence[str], task: str | None, on: str | None) -> int:
@@ -86,20 +84,30 @@ def _talk(connection: websocket.WebSocket, terminal: bool) -> int:
 def _listen(connection: websocket.WebSocket) -> int:
     """Pass on what the command says, until it has ended."""
     places = {"stdout": sys.stdout, "stderr": sys.stderr}
+    held = b""
     while True:
         try:
-            code, data = connection.recv_data()
+            # Frame by frame: answering a farewell fails where the server is gone already, and hides its reason.
+            piece = connection.recv_frame()  # type: ignore[no-untyped-call]
+            if piece.opcode == websocket.ABNF.OPCODE_PING:
+                connection.pong(piece.data)
         except (OSError, websocket.WebSocketException) as error:
             raise _broken(_reason(error)) from None
-        if code == websocket.ABNF.OPCODE_CLOSE:
-            raise _broken(data[2:].decode("utf-8", errors="replace"))
-        frame: dict[str, Any] = json.loads(data or b"{}")
+        if piece.opcode == websocket.ABNF.OPCODE_CLOSE:
+            raise _broken(piece.data[2:].decode("utf-8", errors="replace"))
+        if piece.opcode in (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG):
+            continue
+        held += piece.data
+        if not piece.fin:
+            continue
+        said: dict[str, Any] = json.loads(held or b"{}")
+        held = b""
         for name, place in places.items():
-            text = (frame.get(name) or {}).get("data")
+            text = (said.get(name) or {}).get("data")
             if text:
                 _write(place, base64.b64decode(text))
-        if frame.get("exited"):
-            return int((frame.get("result") or {}).get("exit_code", 0))
+        if said.get("exited"):
+            return int((said.get("result") or {}).get("exit_code", 0))
 
 
 def _broken(reason: str) -> Mistake:
@@ -190,7 +198,7 @@ def _resizing(terminal: bool, send: Callable[[dict[str, Any]], bool]) -> Iterato
         return
 
     def tell(*_: object) -> None:
-        size = shutil.get_terminal_size()
+        size = os.get_terminal_size(sys.stdout.fileno())
         send({"tty_size": {"height": size.lines, "width": size.columns}})
 
     tell()

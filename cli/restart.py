@@ -107,10 +107,10 @@ def trouble(nomad: Api, consul: Api, identity: str) -> str:
     one = allocation(whole)
     if not one.running:
         return f"it is {one.status}"
-    return _failing(nomad, consul, whole)
+    return failing(nomad, consul, whole)
 
 
-def _failing(nomad: Api, consul: Api, whole: Mapping[str, Any]) -> str:
+def failing(nomad: Api, consul: Api, whole: Mapping[str, Any]) -> str:
     """The first of its checks that does not pass, or nothing."""
     identity, services = str(whole["ID"]), _services(whole)
     kept_by_nomad = [s for s in services if s.get("Provider") == "nomad" and s.get("Checks")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
@@ -16,7 +17,8 @@ from servers import Api, ApiError
 
 # Enough for the lines that a person asks for, and little over a telephone's connection.
 BYTES_A_LINE = 160
-QUIET_SECONDS = 0.7
+# What is there already comes at once. A pause ends it; a log that never pauses is cut here.
+QUIET_SECONDS, EARLY_SECONDS = 0.7, 2.0
 
 Source = tuple[str, str]
 """An allocation's identity and a task."""
@@ -57,9 +59,13 @@ def merged(
     early: dict[Source, list[str]] = {key: [] for key in sources}
     open_ = set(sources)
     first = True
+    end = time.monotonic() + EARLY_SECONDS
     while open_ or first:
         try:
-            key, piece = heard.get(timeout=QUIET_SECONDS if first and follow else None)
+            if first and follow:
+                key, piece = heard.get(timeout=max(0.0, min(QUIET_SECONDS, end - time.monotonic())))
+            else:
+                key, piece = heard.get()
         except queue.Empty:
             first = False
             yield from _last(early, prefix, lines)

@@ -12,7 +12,9 @@ from cli.way_in import WayIn
 
 def unseal(way: WayIn, words: list[str] | None) -> bool:
     """Ask for a share and give it; says what is left. False where something could not be done."""
-    apis = {host: way.own("vault", host, timeout=20.0) for host in way.named(words)}
+    chosen = way.named(words)
+    everywhere = {host: way.own("vault", host, timeout=20.0) for host in way.hosts}
+    apis = {host: everywhere[host] for host in chosen}
     before = vault.states(apis)
     waiting = [host for host, one in before.items() if one.silent is None and not one.open]
     for one in before.values():
@@ -30,15 +32,18 @@ def unseal(way: WayIn, words: list[str] | None) -> bool:
     good = True
     for share in secrets("Your share"):
         good = _give(apis, order, before, share) and good
-    after = vault.states(apis)
+    after = vault.states(everywhere)
     left = [one for one in after.values() if not one.open]
     if not left:
-        leads = vault.await_active(apis)
+        leads = vault.await_active(everywhere)
         say(f"All open{f', {leads} leads' if leads else ''}. Nothing is left to do; `fleet status` shows the rest.")
     elif any(one.silent is None for one in left):
+        for one in left:
+            if one.host not in waiting:
+                say(str(one))
         most = max(one.missing for one in left)
         say(f"What is left: `fleet unseal` by {most or 'as many as needed'} more, who may be anywhere.")
-    return good and all(one.silent is None for one in after.values())
+    return good and all(after[host].silent is None for host in chosen)
 
 
 def _give(apis: vault.Apis, hosts: Iterable[str], known: dict[str, vault.State], share: str) -> bool:

@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 import json
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from servers import Api, ApiError
-from tests.model.change import STACKS, changed, facts, write
+from tests.model.change import STACKS
 from tests.servers.real import binary, wait_for
 
 NAME = "vault.fleet.example"
@@ -113,13 +114,14 @@ def vaults(folder: Path) -> Iterator[Vaults]:
 
 
 def data(folder: Path, addresses: dict[str, str]) -> Path:
-    """The rehearsal's data, with the control hosts where these Vaults are."""
-    change: dict[str, Any] = {f"machines/{host}/public": {"ipv4": address} for host, address in addresses.items()}
-    place = write(folder, changed(facts("local"), change))
-    services = STACKS / "local" / "services"
-    if services.is_dir():
-        (folder / "services").symlink_to(services)
-    return place
+    """The rehearsal's data, with the control hosts where these Vaults are: a cloud's addresses are recorded."""
+    shutil.copytree(STACKS / "local", folder)
+    file = folder / "recorded.yaml"
+    said = (yaml.safe_load(file.read_text()) or {}).get("recorded", {}) if file.is_file() else {}
+    for host, address in addresses.items():
+        said.setdefault(host, {})["ipv4"] = address
+    file.write_text(yaml.safe_dump({"recorded": said}))
+    return folder
 
 
 def project(folder: Path, addresses: dict[str, str]) -> Path:

@@ -16,25 +16,20 @@ from typing import Any
 
 import pytest
 
-from rehearsal.cloud.schema import cache_folder
 from servers import Api, ApiError, System
+from toolchain.servers import servers_folder
 
 # What the surroundings say about clouds and proxies is no business of a test's servers.
 _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
 
 
 def binary(name: str) -> str:
-    """The server's program: the toolchain's, else one lying ready."""
-    places = [
-        *sorted(cache_folder().glob(f"tools/servers-*/bin/{name}")),
-        *sorted(cache_folder().glob(f"tools/{name}-*/bin/{name}")),
-    ]
-    places += [Path("/tmp/bins") / name]
-    if found := next((one for one in places if os.access(one, os.X_OK)), None):
-        return str(found)
+    """The server's program, as the toolchain built it."""
+    if os.access(built := servers_folder() / "bin" / name, os.X_OK):
+        return str(built)
     if on_path := shutil.which(name):
         return on_path
-    pytest.skip(f"{name} is not built yet: python3 toolchain/install.py servers")
+    pytest.fail(f"{name} is not built yet: python3 toolchain/install.py servers")
 
 
 def free_ports(count: int) -> list[int]:

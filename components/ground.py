@@ -15,6 +15,8 @@ from model import Fleet
 from model.fleet import Operator
 from model.machine import Opening
 
+# hostconfig's name of the account that signs on a control host, and of its group.
+ENROLMENT = "fleet-ca"
 Keys = Callable[[str, Operator], Any]
 
 
@@ -110,7 +112,10 @@ def desired(
         "ssh": {
             # The port the host itself listens on: ssh_port is where the outside reaches it, which a forward may change.
             "port": 22,
-            "allow_groups": sorted({*fleet.ssh.allow_groups, *machine.ssh_groups}),
+            # Every host enrols at a control host, by its ssh host key, as an account that may do nothing else.
+            "allow_groups": sorted(
+                {*fleet.ssh.allow_groups, *machine.ssh_groups, *([ENROLMENT] if host in fleet.voters else [])}
+            ),
             "banner": fleet.ssh.banner,
         },
         "firewall": {

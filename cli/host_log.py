@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +15,11 @@ from cli.mistake import Mistake
 from cli.way_in import WayIn
 from components.ground import connections
 
-# $1: how many lines; $2: whether to follow; the rest: services, none: all of the fleet's own.
+LOGS = "/var/log"
+# $1: how many lines; $2: whether to follow; $3: where logs are; the rest: services, none: all of the fleet's own.
 SCRIPT = r"""
-lines=$1 follow=$2; shift 2
-[ $# -gt 0 ] || for place in /var/log/fleet-*/current /etc/systemd/system/fleet-*.service; do
+lines=$1 follow=$2 logs=$3; shift 3
+[ $# -gt 0 ] || for place in "$logs"/fleet-*/current /etc/systemd/system/fleet-*.service; do
     [ -e "$place" ] || continue
     case $place in
     */current) name=${place%/current}; name=${name##*/} ;;
@@ -28,7 +30,7 @@ done
 [ $# -gt 0 ] || { echo "no service of the fleet has a log on this host" >&2; exit 3; }
 show() {
     for name in "fleet-$1" "$1"; do
-        file=/var/log/$name/current
+        file=$logs/$name/current
         if [ -f "$file" ]; then
             if [ "$follow" = yes ]; then exec tail -n "$lines" -F "$file" 2>/dev/null; fi
             tail -n "$lines" "$file"; return 0
@@ -44,7 +46,6 @@ show() {
     echo "no log of $1 on this host" >&2
     return 3
 }
-code=0
 for one in "$@"; do
     one=${one#fleet-}
     if [ "$follow" = yes ]; then
@@ -63,9 +64,12 @@ def log(way: WayIn, host: str, lines: int, follow: bool, services: tuple[str, ..
     address = connection["address"] or way.fleet.fqdn(host)
     with tempfile.TemporaryDirectory() as folder:
         command = ssh(connection, address, Path(folder))
-        words = ["sh", "-c", SCRIPT, "log", str(lines), "yes" if follow else "no", *services]
+        words = ["sh", "-c", SCRIPT, "log", str(lines), "yes" if follow else "no", LOGS, *services]
         if user(connection) != "root":
             words = ["sudo", "-n", *words]
+        if follow and sys.stdout.isatty():
+            # With a terminal over there what follows the log ends with the connection.
+            command.insert(1, "-tt")
         try:
             code = subprocess.call([*command, shlex.join(words)])
         except FileNotFoundError:

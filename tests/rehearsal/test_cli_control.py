@@ -14,6 +14,7 @@ import pty
 import re
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cli import login as logins
 from cli import places, vault
@@ -497,7 +499,6 @@ def test_a_system_that_hangs_or_is_off_is_said_in_time(operator: Plane, dead: st
 @contextlib.contextmanager
 def _silent_server() -> Iterator[str]:
     """Takes connections and never answers."""
-    import socket
 
     with socket.socket() as there:
         there.bind(("127.0.0.1", 0))
@@ -741,3 +742,49 @@ def test_checks_that_consul_keeps_count_for_their_own_allocation(operator: Plane
     assert failing(nomad_api, consul_api, whole) == ""
     consul_api.put(f"/v1/agent/check/fail/service:_nomad-task-{identity}-group-app-kept-http", note="no answer")
     assert failing(nomad_api, consul_api, whole) == "check alive: no answer"
+
+
+def test_a_machines_own_logs_come_over_ssh_from_the_machine_that_was_recorded(here: Plane, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    for name in ("host", "person"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
+    shutil.copy(tmp_path / "person.pub", tmp_path / "authorized")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    (tmp_path / "sshd_config").write_text(
+        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {tmp_path}/host\nPidFile none\nStrictModes no\n"
+        f"AuthorizedKeysFile {tmp_path}/authorized\nPermitRootLogin yes\nUsePAM no\n"
+    )
+    root = project(tmp_path / "project", here.vaults.addresses)
+    machines = root / "stacks" / "local" / "machines.yaml"
+    machines.write_text(machines.read_text().replace("  a-nyc-us:\n", f"  a-nyc-us:\n    ssh_port: {port}\n"))
+    recorded = root / "stacks" / "local" / "recorded.yaml"
+    _record(recorded, (tmp_path / "host.pub").read_text())
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(tmp_path / "sshd_config")])
+    try:
+        wait_for("sshd", lambda: _listens(port))
+        more = {"FLEET_SSH_KEY": str(tmp_path / "person"), "FLEET_SSH_USER": "root"}
+        words = ("log", "a-nyc-us", "--host", "no-such-agent")
+        done = _program(here, *words, root=root, **more)
+        assert "no log of no-such-agent on this host" in done.stderr, done.stderr
+        _record(recorded, (tmp_path / "person.pub").read_text())
+        done = _program(here, *words, root=root, **more)
+        assert done.returncode == 1
+        assert "no ssh connection to 127.0.0.1" in done.stderr
+    finally:
+        server.terminate()
+        server.wait(10)
+    done = _program(here, "log", "a-nyc-us", root=root, **more)
+    assert "a-nyc-us: no ssh connection" in done.stderr
+
+
+def _record(file: Path, host_key: str) -> None:
+    whole = yaml.safe_load(file.read_text())
+    facts = {"ipv4": "127.0.0.1", "ssh_host_key": " ".join(host_key.split()[:2])}
+    whole["recorded"].setdefault("a-nyc-us", {}).update(facts)
+    file.write_text(yaml.safe_dump(whole))
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from cli.mistake import Mistake
+from cli.places import outputs
 from cli.way_in import WayIn
+from components.born import from_outputs
 from components.ground import connections
 
 LOGS = "/var/log"
@@ -60,7 +62,7 @@ wait
 
 def log(way: WayIn, host: str, lines: int, follow: bool, services: tuple[str, ...] = ()) -> int:
     """Show a host's logs; returns how ssh ended."""
-    connection = connections(way.fleet)[host]
+    connection = reached(way, host)
     address = connection["address"] or way.fleet.fqdn(host)
     with tempfile.TemporaryDirectory() as folder:
         command = ssh(connection, address, Path(folder))
@@ -82,6 +84,17 @@ def log(way: WayIn, host: str, lines: int, follow: bool, services: tuple[str, ..
             "look whether your key is in the agent (or FLEET_SSH_KEY names it) and the host is up: `fleet status`",
         )
     return code
+
+
+def reached(way: WayIn, host: str) -> Mapping[str, Any]:
+    """How a host is reached: by what is recorded, else by what the engine knows, if it can be asked."""
+    found = connections(way.fleet)[host]
+    if found["address"] and found["host_key"]:
+        return found
+    try:
+        return connections(way.fleet, from_outputs(way.fleet, outputs(way.stack, None)))[host]
+    except Mistake:
+        return found  # then ssh asks the person about the key, and DNS has the address
 
 
 def user(connection: Mapping[str, Any]) -> str:

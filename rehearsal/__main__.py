@@ -21,14 +21,17 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.verb == "preview":
         return _preview(chosen.stack, chosen.json)
+    from cli.mistake import Mistake
+    from rehearsal.control import NotOpenError
     from rehearsal.driver import CannotRunError
     from rehearsal.preview import PreviewError
     from rehearsal.testhosts.settings import RehearsalError
+    from servers import ApiError
 
     try:
         verb = {"up": _up, "check": _check, "status": _status, "clean": _clean}[chosen.verb]
         return verb()
-    except (CannotRunError, PreviewError, RehearsalError) as problem:
+    except (CannotRunError, PreviewError, RehearsalError, NotOpenError, ApiError, Mistake) as problem:
         print(f"rehearsal: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

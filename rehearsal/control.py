@@ -5,6 +5,7 @@ Shares and passwords are of this rehearsal alone: files of its own folder that o
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cli import login, shares, vault
+from cli.mistake import Mistake
 from cli.way_in import WayIn
 from model import Fleet
 from rehearsal.engine import Outcome
@@ -22,6 +24,8 @@ T = TypeVar("T")
 # A control host that starts needs its fabric, its certificate and its gossip keys before its servers start.
 ANSWER_SECONDS = 120.0
 LOGIN_SECONDS = 60.0
+# What stands gives tokens at once; leaders may be on their way after a start of all hosts.
+PATIENCE = 20.0
 
 
 class Inside(Protocol):
@@ -136,7 +140,7 @@ def tokens(there: Doors, person: str, fleet: Fleet, seconds: float = LOGIN_SECON
             if len(found) == 3:
                 return found
             problem = f"{person} got {', '.join(sorted(found))} only"
-        except ApiError as error:
+        except (ApiError, Mistake) as error:
             problem = str(error)
         if time.monotonic() > end:
             raise NotOpenError(f"login of {person}: {problem}")
@@ -148,25 +152,28 @@ Apply = Callable[[Sequence[str], Mapping[str, str]], Outcome]
 
 
 def in_order(apply: Apply, look: Callable[[], Doors], fleet: Fleet, person: str, inside: Inside) -> Outcome:
-    """Bring the program up on a control plane that may be new, shut or open.
+    """Bring the program up on a control plane that may be new, shut, half made or open.
 
     The very first time its parts come one after the other, since tokens come from a Vault that the program itself
     brings: ground and servers, then Vault's own policies with the root token, then everything with a person's tokens.
     """
-    if not look().reached or not inside(lambda: answering(look())):
-        begun = apply(("ground", "servers"), {})
-        if begun.code != 0:
-            return begun
+    root: str | None = None
+    if look().reached and inside(lambda: answering(look())):
+        there = look()
+        root = inside(lambda: open_up(there))
+        with contextlib.suppress(NotOpenError):
+            return apply((), inside(lambda: tokens(there, person, fleet, 0.0 if root else PATIENCE)))
+    begun = apply(("ground", "servers"), {})
+    if begun.code != 0:
+        return begun
     there = look()
-    root = inside(lambda: open_up(there))
-    if root is not None:
-        begun = apply(("vault",), {"VAULT_TOKEN": root})
-        if begun.code != 0:
-            return begun
+    root = inside(lambda: open_up(there)) or root or inside(lambda: vault.root_token(there.api("vault"), there.held))
+    begun = apply(("vault",), {"VAULT_TOKEN": root})
+    if begun.code != 0:
+        return begun
     mine = inside(lambda: tokens(there, person, fleet))
-    if root is not None:
-        # It has done what it was for, and somebody else has shown that they have a way in.
-        inside(lambda: there.api("vault", root).put("/v1/auth/token/revoke-self"))
+    # It has done what it was for, and somebody else has shown that they have a way in.
+    inside(lambda: there.api("vault", root).put("/v1/auth/token/revoke-self"))
     return apply((), mine)
 
 

@@ -116,7 +116,7 @@ class Probes:
         }
 
     def _allocation(self, namespace: str) -> str:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while True:
             found = self.nomad.get(f"/v1/job/{NAME}/allocations", namespace=namespace)
             running = [one["ID"] for one in found if one["ClientStatus"] == "running"]

@@ -42,7 +42,10 @@ def _run_command(api: Api, allocation: str, namespace: str) -> None:
     url = f"{scheme}://{to}/v1/client/allocation/{allocation}/exec?{urlencode(query)}"
     headers = {k: v for k, v in api.headers.items() if k != "Host"}
     options = {"context": api.trust, "server_hostname": parts.hostname} if scheme == "wss" else {}
-    socket = websocket.create_connection(url, header=headers, host=parts.netloc, timeout=20, sslopt=options)
+    # Nomad refuses an origin that is not the name it is asked by; a program has none.
+    socket = websocket.create_connection(
+        url, header=headers, host=parts.netloc, suppress_origin=True, timeout=20, sslopt=options
+    )
     try:
         with contextlib.suppress(OSError):  # closed already: the reason is still to be read
             socket.send(json.dumps({"stdin": {"close": True}}))

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import queue
 import signal
 import socketserver
 import sys
@@ -89,7 +90,8 @@ class Cloud:
     def __init__(self, run: Path, *, plan_only: bool) -> None:
         self.run = run
         self.world = World(run, plan_only=plan_only)
-        self.stopping = threading.Event()
+        # A queue and no event: a signal may come while the main thread holds an event's own lock.
+        self.stopping: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def answer(self, request: dict[str, Any], served: list[Any]) -> str:
         """One line of the control protocol."""
@@ -104,7 +106,7 @@ class Cloud:
         if command == "state":
             return state_json(self.world.store)
         if command == "stop":
-            self.stopping.set()
+            self.stopping.put(None)
             return json.dumps({"ok": True})
         raise RehearsalError(f"the embedded cloud does not know the command {command!r}: ping, provider, state, stop")
 
@@ -117,14 +119,14 @@ class Cloud:
             )
         path.unlink(missing_ok=True)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stopping.set())
+            signal.signal(number, lambda *_: self.stopping.put(None))
         self.world.resume()
         with _bound(path) as control:
             control.cloud = self
             thread = threading.Thread(target=control.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
             thread.start()
             print(f"embedded cloud: serving at {path}{' (plan only)' if self.world.plan_only else ''}", flush=True)
-            self.stopping.wait()
+            self.stopping.get()
             control.shutdown()
         path.unlink(missing_ok=True)
         sys.stdout.flush()

@@ -17,6 +17,8 @@ from servers import ApiError
 
 _DEPLOYED_WITHIN: Final = 300.0
 _POLL: Final = 0.5
+# How long servers that are away are not asked for another job's plan.
+_LEFT_ALONE: Final = 30.0
 # How the provider goes about it; nothing of this is the job.
 _MANNERS: Final = frozenset(
     {"deregisterOnDestroy", "deregisterOnIdChange", "detach", "json", "policyOverride", "preserveCounts"}
@@ -51,6 +53,7 @@ class Job(Passed):
 
     def __init__(self) -> None:
         self._planned: dict[tuple[str, str], tuple[Bag, Plan]] = {}
+        self._asked_again_at = 0.0
 
     # A preview.
 
@@ -61,9 +64,17 @@ class Job(Passed):
         if failures or self.world.plan_only or not isinstance(text, str) or text == reveal(olds.get("jobspec")):
             return taken, failures
         job = parsed(text)
+        if time.monotonic() < self._asked_again_at:
+            return taken, []
         try:
             planned = plan(self.api, job, policy_override=bool(taken.get("policyOverride")))
-        except (NotPlanned, ApiError) as error:
+        except NotPlanned as error:
+            if error.for_all:
+                # Said once: what holds for one job holds for the forty others of this preview.
+                self._asked_again_at = time.monotonic() + _LEFT_ALONE
+            self.log(str(error), severity=error.severity)
+            return taken, []
+        except ApiError as error:
             self.log(str(error), severity="warning")
             return taken, []
         except ProviderError as error:

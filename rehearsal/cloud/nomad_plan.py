@@ -30,7 +30,12 @@ _NOT_YET: Final = (
 
 
 class NotPlanned(Exception):  # noqa: N818 - nothing is wrong with the job
-    """The server could not be asked, or could not say yet; the text says why."""
+    """The server could not be asked, or could not say yet; the text says why. `for_all`: nor can any other job."""
+
+    def __init__(self, text: str, *, for_all: bool = False, severity: str = "warning") -> None:
+        super().__init__(text)
+        self.for_all = for_all
+        self.severity = severity
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,10 @@ def plan(api: Api, job: Mapping[str, Any], *, policy_override: bool = False) -> 
         told = api.post(f"/v1/job/{job['ID']}/plan", body, namespace=namespace)
     except ApiError as error:
         if error.unavailable:
-            raise NotPlanned(f"not planned by the scheduler: {error}") from error
+            raise NotPlanned(f"jobs are not planned by the scheduler: {error}", for_all=True) from error
         if error.status in (401, 403):
-            raise NotPlanned(f"not planned by the scheduler, because this token may not ask it: {error}") from error
+            why = f"jobs are not planned by the scheduler, because this token may not ask it: {error}"
+            raise NotPlanned(why, for_all=not error.text.startswith("Permission denied")) from error
         raise _refusal(where, error.text) from error
     warnings = [text for text in (checked.get("Warnings"), told.get("Warnings")) if text]
     return _plan(told, tuple(dict.fromkeys(" ".join(str(one).split()) for one in warnings)))
@@ -72,7 +78,8 @@ def plan(api: Api, job: Mapping[str, Any], *, policy_override: bool = False) -> 
 
 def _refusal(where: str, reason: str) -> Exception:
     if any(word in reason for word in _NOT_YET):
-        return NotPlanned(f"planned by the scheduler once this exists there: {reason}")
+        text = f"{where} is planned by the scheduler once this exists there: {reason}"
+        return NotPlanned(text, severity="info")
     return ProviderError(f"Nomad would refuse {where}: {reason}")
 
 

@@ -167,7 +167,7 @@ class NomadEngine(Strict):
 
 
 class ConsulEngine(Strict):
-    """Vault's engine for tokens of Consul, at `consul`. Hosts' tokens live longer than these leases, which are people's."""
+    """Vault's engine for tokens of Consul, at `consul`. These leases are people's; hosts' tokens live longer."""
 
     default_lease_seconds: Seconds = 3600
     max_lease_seconds: Seconds = 28800

@@ -65,7 +65,7 @@ def test_the_command_draws_and_says_when_nothing_changed(
     monkeypatch.setattr(commands, "ROOT", tmp_path)
     assert "drawn" in fleet("drawing", "local").out
     assert "up to date" in fleet("drawing", "local").out
-    other = write(tmp_path / "local", changed(facts("local"), {"machines/a-bru-be/roles": ["mirror"]}))
+    other = write(tmp_path / "local", changed(facts("local"), {"regions/bru/site": "Ghent"}))
     ran = fleet("drawing", str(other), "--check")
     assert ran.code == 1
     assert "run `fleet drawing`" in ran.err

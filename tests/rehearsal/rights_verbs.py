@@ -6,7 +6,6 @@ A verb returns nothing where it was done, and raises ApiError where the server r
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -44,14 +43,22 @@ def _run_command(api: Api, allocation: str, namespace: str) -> None:
     options = {"context": api.trust, "server_hostname": parts.hostname} if scheme == "wss" else {}
     # Nomad refuses an origin that is not the name it is asked by; a program has none.
     socket = websocket.create_connection(
-        url, header=headers, host=parts.netloc, suppress_origin=True, timeout=20, sslopt=options
+        url, header=headers, host=parts.netloc, suppress_origin=True, timeout=2, sslopt=options
     )
+    told = False
     try:
-        with contextlib.suppress(OSError):  # closed already: the reason is still to be read
-            socket.send(json.dumps({"stdin": {"close": True}}))
         while True:
-            # As a frame: a closing one must not be answered, for the server is gone by then.
-            frame: Any = socket.recv_frame()  # type: ignore[no-untyped-call]
+            try:
+                # As a frame: a closing one must not be answered, for the server is gone by then.
+                frame: Any = socket.recv_frame()  # type: ignore[no-untyped-call]
+            except websocket.WebSocketTimeoutException:
+                if told:
+                    raise
+                # Not before the server had time to refuse: it hangs up then, and a word of ours would cost its reason.
+                socket.send(json.dumps({"stdin": {"close": True}}))
+                socket.settimeout(20)
+                told = True
+                continue
             if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
                 reason = frame.data[2:].decode(errors="replace")
                 if "ermission denied" in reason:

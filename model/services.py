@@ -167,7 +167,9 @@ class Sync(Strict):
     target: HostPath = Field(description="folder inside the task")
     exclude: tuple[Text, ...] = ()
     stall: Duration = Field(default="600s", description="gives up when nothing arrives for so long")
-    record: FileName = Field(default=".synced", description="file in the target with the time of the last whole pull")
+    record: FileName = Field(
+        default="fresh.prom", description="file in the target with the time of the last whole pull"
+    )
 
 
 class Task(Strict):

@@ -5,19 +5,19 @@ from __future__ import annotations
 import shlex
 
 from model.registration import seconds
-from model.services import Sync, Task, Template
+from model.services import Sync, Template
 
 COMMAND = "/local/pull"
-# A task that mounts this volume leaves the time there for the machine's node_exporter too.
-METRICS = "node_metrics"
+# The time of the last whole pull, as Prometheus reads it: the web server of the copy hands it out like any file.
+METRIC = "fleet_fresh_timestamp_seconds"
 
 
-def templates(service: str, group: str, task: Task, sync: Sync) -> dict[str, Template]:
+def templates(service: str, group: str, sync: Sync) -> dict[str, Template]:
     """The script, which Nomad writes anew when the server it pulls from moves."""
-    return {"local/pull": Template(text=script(service, group, task, sync), perms="0755")}
+    return {"local/pull": Template(text=script(service, group, sync), perms="0755")}
 
 
-def script(service: str, group: str, task: Task, sync: Sync) -> str:
+def script(service: str, group: str, sync: Sync) -> str:
     """A shell script that pulls once. What is half pulled is never seen as whole, nor recorded as fresh."""
     target = sync.target.rstrip("/")
     kept = [f"/{sync.record}", f"/{sync.record}.next", *sync.exclude]
@@ -25,19 +25,16 @@ def script(service: str, group: str, task: Task, sync: Sync) -> str:
     options += [f"--exclude={pattern}" for pattern in kept]
     words = " ".join(shlex.quote(option) for option in options)
     record = shlex.quote(f"{target}/{sync.record}")
+    series = f'{METRIC}{{job_name="{service}",group="{group}"}}'
     lines = [
         "#!/bin/sh",
         "# One pull. Written by the fleet's program; the time in the record is that of the last whole pull.",
         "set -eu",
         *_source(sync),
         f'/usr/bin/rsync {words} "$from" {shlex.quote(target + "/")}',
-        f"date +%s > {record}.next",
+        f"echo {shlex.quote(series)} $(date +%s) > {record}.next",
         f"mv {record}.next {record}",
     ]
-    if METRICS in task.volumes:
-        file = shlex.quote(f"{task.volumes[METRICS].to}/{service}-{group}.prom")
-        name = f'fleet_fresh_timestamp_seconds{{job_name="{service}",group="{group}"}}'
-        lines += [f'echo {shlex.quote(name)} "$(cat {record})" > {file}.next', f"mv {file}.next {file}"]
     return "\n".join(lines) + "\n"
 
 

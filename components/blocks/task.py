@@ -53,7 +53,7 @@ def written(placed: Placed, task: Task) -> dict[str, Template]:
     if task.webserver is not None:
         found |= nginx.templates(placed.service, task.webserver)
     if task.sync is not None:
-        found |= pull.templates(placed.service, placed.name, task, task.sync)
+        found |= pull.templates(placed.service, placed.name, task.sync)
     return found | task.templates
 
 

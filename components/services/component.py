@@ -50,7 +50,7 @@ class Services(pulumi.ComponentResource):
         made: dict[str, pulumi.Resource] = {}
         for name, job in sorted(args.jobs.items()):
             made[name] = nomad.Job(
-                f"service-{name}",
+                f"service-{name.replace('_', '-')}",
                 jobspec=job.to_json(),
                 json=True,
                 # Who says how a change rolls out wants to know how it went; for all others Nomad goes on by itself.

@@ -17,9 +17,10 @@ REGISTRIES = tuple(
     for parts in (
         ("pypi", "org"), ("pythonhosted", "org"), ("proxy", "golang", "org"), ("sum", "golang", "org"),
         ("deb", "debian", "org"), ("security", "debian", "org"), ("archive", "ubuntu", "com"),
-        ("registry", "npmjs", "org"), ("crates", "io"), ("rubygems", "org"), ("docker", "io"), ("ghcr", "io"),
+        ("registry", "npmjs", "org"), ("crates", "io"), ("rubygems", "org"), ("docker", "io/"), ("ghcr", "io/"),
     )
 )  # fmt: skip
+CONTAINERS = REGISTRIES[-2:]
 PLACES = tuple("/" + "/".join(parts) + "/" for parts in (("work",), ("Users",), ("root", ".cache"), ("tmp", "plan")))
 
 

@@ -141,10 +141,17 @@ def test_every_decision_says_its_downside() -> None:
     assert silent == []
 
 
+# Where an image comes from is a fact of the fleet, which stands in its data and in what is made of that.
+IMAGES = ("stacks/prod/images.yaml", "images/", "tests/services/facts_services.yaml", "tests/golden/jobs/prod/")
+
+
 def test_no_file_names_a_registry_or_a_place_of_one_machine() -> None:
     words = reading.REGISTRIES + reading.PLACES
     found = [
-        f"{file}:{line}: {word}" for file, text in reading.tracked() for line, word in reading.strangers(text, words)
+        f"{file}:{line}: {word}"
+        for file, text in reading.tracked()
+        for line, word in reading.strangers(text, words)
+        if not (file.startswith(IMAGES) and word in reading.CONTAINERS)
     ]
     assert found == []
 

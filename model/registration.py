@@ -66,6 +66,7 @@ class Vhost(Strict):
     websocket: bool = False
     cache: Duration | None = None
     methods: tuple[Method, ...] = Field(default=(), description="only these are let through")
+    anybody: Text | None = Field(default=None, description="why people who have not logged in may change things")
     paths: dict[UrlPath, VhostPath] = {}
     limits: Limits = Limits()
     unchecked: Text | None = Field(default=None, description="why a service behind this name has no health check")

@@ -73,6 +73,17 @@ def vhosts_are_checked(fleet: Fleet) -> Iterator[Found]:
             yield Found(public.path, "the registration has no check", "add `checks:`, or say why not: `unchecked:`")
 
 
+def strangers_only_read(fleet: Fleet) -> Iterator[Found]:
+    """Behind a front, whoever has not logged in only reads, unless the service says why anybody may do more."""
+    for public in vhosts(fleet):
+        it = public.vhost
+        if it.through == "own" or not it.public or it.login != "none" or it.anybody is not None:
+            continue
+        if not it.methods or not set(it.methods) <= {"GET", "HEAD"}:
+            what = f"anybody may send {', '.join(it.methods) or 'everything'}"
+            yield Found(public.path, what, "write `methods: [GET, HEAD]`, or say why: `anybody:`")
+
+
 def fronts_find_their_services(fleet: Fleet) -> Iterator[Found]:
     """A service behind a front is registered in Consul, where the front looks for it."""
     for public in vhosts(fleet):
@@ -120,6 +131,7 @@ RULES = (
     http_checks_have_a_path,
     public_names_are_once,
     vhosts_are_checked,
+    strangers_only_read,
     fronts_find_their_services,
     vhosts_have_a_front,
     vhosts_are_led_to_their_front,

@@ -46,6 +46,11 @@ def named(*names: str, **fields: Any) -> dict[str, Any]:
     return {"probe": {"port": "http", "checks": CHECKS, "vhost": vhost}}
 
 
+def behind(**fields: Any) -> dict[str, Any]:
+    """A registration with a public name behind the mirrors, for readers."""
+    return named("a.s.fleet.example", **({"through": "mirrors", "methods": ["GET"]} | fields))
+
+
 def template(place: str, **fields: Any) -> dict[str, Any]:
     """A template at a place."""
     return {place: fields}
@@ -286,17 +291,27 @@ CASES = (
         vhosts.fronts_find_their_services,
         probe(
             {"services/front": PROBE | FRONT | {"registers": {}}},
-            registers={"probe": {**named("a.s.fleet.example", through="mirrors")["probe"], "provider": "nomad"}},
+            registers={"probe": {**behind()["probe"], "provider": "nomad"}},
         ),
         probe(
             {"services/front": PROBE | FRONT | {"registers": {}}},
-            registers=named("a.s.fleet.example", through="mirrors"),
+            registers=behind(),
         ),
     ),
     Case(
+        vhosts.strangers_only_read,
+        probe({"services/front": PROBE | FRONT | {"registers": {}}}, registers=behind(methods=["GET", "POST"])),
+        probe({"services/front": PROBE | FRONT | {"registers": {}}}, registers=behind(methods=["GET"])),
+    ),
+    Case(
+        vhosts.strangers_only_read,
+        probe({"services/front": PROBE | FRONT | {"registers": {}}}, registers=behind(methods=[])),
+        probe({"services/front": PROBE | FRONT | {"registers": {}}}, registers=behind(methods=[], anybody="a notepad")),
+    ),
+    Case(
         vhosts.vhosts_have_a_front,
-        probe(registers=named("a.s.fleet.example", through="mirrors")),
-        probe(registers=named("a.s.fleet.example", through="mirrors", public=False)),
+        probe(registers=behind()),
+        probe(registers=behind(public=False)),
     ),
     Case(
         vhosts.vhosts_are_led_to_their_front,

@@ -62,8 +62,8 @@ def _up() -> int:
 
 def _check() -> int:
     from model import load
-    from rehearsal import checks, driver, report
-    from rehearsal.testhosts import network, settings
+    from rehearsal import checks, checks_control, control, driver, engine, report
+    from rehearsal.testhosts import directory, network, settings
     from toolchain.progress import Estimate, Progress
 
     driver.require_machine()
@@ -79,6 +79,13 @@ def _check() -> int:
         results = network.from_internet(
             lambda: [*checks.hosts(fleet, operator), checks.zones(fleet, found, settings.dns4())]
         )
+        if fleet.control is not None:
+            progress.doing = "quorums, agents, services, public names"
+            there = control.doors(engine.STACK, fleet, found, at.key.parent)
+            person = control.operator_of(fleet, directory.people(fleet))
+            results += network.from_internet(
+                lambda: checks_control.control(fleet, there, control.tokens(there, person, fleet), found)
+            )
     good = report.checked(results)
     report.next_steps(found, next(iter(sorted(fleet.zones)), ""))
     return 0 if good else 1

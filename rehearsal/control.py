@@ -16,6 +16,7 @@ from cli import login, shares, vault
 from cli.mistake import Mistake
 from cli.way_in import WayIn
 from model import Fleet
+from rehearsal import secrets
 from rehearsal.engine import Outcome
 from servers import Api, ApiError
 
@@ -161,8 +162,11 @@ def in_order(apply: Apply, look: Callable[[], Doors], fleet: Fleet, person: str,
     if look().reached and inside(lambda: answering(look())):
         there = look()
         root = inside(lambda: open_up(there))
+        mine = {}
         with contextlib.suppress(NotOpenError):
-            return apply((), inside(lambda: tokens(there, person, fleet, 0.0 if root else PATIENCE)))
+            mine = inside(lambda: tokens(there, person, fleet, 0.0 if root else PATIENCE))
+        if mine:
+            return whole(apply, there, fleet, mine, inside)
     begun = apply(("ground", "servers"), {})
     if begun.code != 0:
         return begun
@@ -174,7 +178,15 @@ def in_order(apply: Apply, look: Callable[[], Doors], fleet: Fleet, person: str,
     mine = inside(lambda: tokens(there, person, fleet))
     # It has done what it was for, and somebody else has shown that they have a way in.
     inside(lambda: there.api("vault", root).put("/v1/auth/token/revoke-self"))
-    return apply((), mine)
+    return whole(apply, there, fleet, mine, inside)
+
+
+def whole(apply: Apply, there: Doors, fleet: Fleet, mine: Mapping[str, str], inside: Inside) -> Outcome:
+    """The whole program with a person's tokens, and the secrets that its jobs wait for."""
+    outcome = apply((), mine)
+    if outcome.code == 0:
+        inside(lambda: secrets.write(fleet, there.api("nomad", mine["NOMAD_TOKEN"])))
+    return outcome
 
 
 def answering(there: Doors) -> bool:

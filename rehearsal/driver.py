@@ -139,7 +139,7 @@ def data_of(config: Path | None) -> Path:
 
 
 def infrastructure(at: Place) -> None:
-    """What must stand before Pulumi: network, base system, DNS server, what is around a fleet, cloud, given machines."""
+    """What must stand before Pulumi: network, base system, DNS, what is around a fleet, cloud, given machines."""
     from model import load
 
     settings.folder("logs")

@@ -61,7 +61,9 @@ def config_of(desired: Servers) -> dict[str, Any]:
 def vault_server(desired: Servers, platform: Platform) -> Part:
     """The server of a control host."""
     name = service_name("vault")
-    daemon = Daemon("vault", f"vault server -config={FOLDER}", restarted_for_its_script=False)
+    # Its engines trust the authorities as they are now, and not as they were when the engines were made.
+    trust = f"env CONSUL_CACERT={CA} NOMAD_CACERT={CA}"
+    daemon = Daemon("vault", f"{trust} vault server -config={FOLDER}", restarted_for_its_script=False)
     own = Part(
         files=(
             ManagedFile(f"{FOLDER}/10-server.json", text_of(config_of(desired)), wakes=name),

@@ -6,7 +6,7 @@ Pure: what was asked of the servers comes in, lines of text go out. Who asks is 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def consul_part(
     if isinstance(nodes, list):
         there = {short_node(str(one["Node"])) for one in nodes}
         says.append(f"{len(there & set(agents))} of {len(agents)} agents")
-        wrong += [f"{host}: no agent" for host in agents if host not in there]
+        wrong += absent("agent", agents, there)
     if isinstance(checks, list):
         failing = [one for one in checks if one["Status"] != "passing"]
         says.append(f"{len(checks) - len(failing)} of {len(checks)} checks passing")
@@ -108,13 +108,19 @@ def quorum(found: Mapping[str, Any], hosts: Mapping[str, str], voters: Sequence[
     said = f", {_host(leader, hosts)} leads" if isinstance(leader, str) and leader else ""
     alive = found.get("alive")
     if isinstance(alive, list):
-        wrong += [f"{host}: no server" for host in voters if host not in alive]
+        wrong += absent("server", voters, alive)
         return f"{len(alive)} of {len(voters)} servers{said}", wrong
     if isinstance(peers, list):
         there = [_host(one, hosts) for one in peers]
-        wrong += [f"{host}: no server" for host in voters if host not in there]
+        wrong += absent("server", voters, there)
         return f"{len(peers)} of {len(voters)} servers{said}", wrong
     return f"servers not known{said}", wrong
+
+
+def absent(what: str, hosts: Sequence[str], there: Collection[str]) -> list[str]:
+    """The hosts that should have something and have not, in one line: a screen is small."""
+    missing = [host for host in hosts if host not in there]
+    return [f"no {what} on {', '.join(missing)}"] if missing else []
 
 
 def silence(found: Mapping[str, Any]) -> str | None:

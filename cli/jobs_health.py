@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cli.allocations import ENDED, allocation, short_node
-from cli.health import Part, briefly, quorum, silence, titled, unreadable
+from cli.health import Part, absent, briefly, quorum, silence, titled, unreadable
 
 STAYS = ("service", "system")
 # Events that only say that something goes on; the reason stands before them.
@@ -118,7 +118,7 @@ def _nodes(nodes: Iterable[Stub], clients: Sequence[str]) -> tuple[int, list[str
         name = short_node(str(one["Name"]))
         if name not in standing or one["Status"] == "ready":
             standing[name] = one
-    wrong = [f"{host}: no node" for host in clients if host not in standing]
+    wrong = absent("node", clients, standing)
     for name, one in sorted(standing.items()):
         if one["Status"] != "ready":
             wrong.append(f"{name}: node is {one['Status']}")

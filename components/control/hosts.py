@@ -135,7 +135,7 @@ def server_names(fleet: Fleet, host: str) -> dict[str, list[str]]:
     own = voters(fleet)[host]
     addresses = [own, *(address for address in voters(fleet).values() if address != own)]
     names = (f"server.{fleet.control.region}.nomad", f"server.{fleet.control.datacenter}.consul")
-    return {name: addresses for name in names}
+    return dict.fromkeys(names, addresses)
 
 
 def ways_in(fleet: Fleet, host: str) -> dict[str, Any] | None:

@@ -131,6 +131,18 @@ def in_order(at: Place, config: Path | None = None) -> engine.Outcome:
     return control.in_order(part, doors, fleet, person, network.from_internet)
 
 
+def operators_tokens(at: Place) -> dict[str, str]:
+    """The tokens of an hour that the rehearsal's operator gets at a login; none without a control plane."""
+    from model import load
+
+    fleet = load(STACKS)
+    if fleet.control is None:
+        return {}
+    there = control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
+    person = control.operator_of(fleet, directory.people(fleet))
+    return network.from_internet(lambda: control.tokens(there, person, fleet))
+
+
 def data_of(config: Path | None) -> Path:
     """The folder of data that a configuration names; the stack's own without one."""
     if config is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import layers
 from rehearsal import driver, engine
 from rehearsal.checks import Operator
 from rehearsal.testhosts import hosts, settings
@@ -18,6 +20,7 @@ from toolchain.places import ROOT
 
 SIX = ("a-ams-nl", "a-bru-be", "a-fra-de", "a-grq-nl", "a-nyc-us", "a-pdx-us")
 MIRRORS = {"a-nyc-us", "a-pdx-us"}
+CONTROL_HOSTS = ("a-ams-nl", "a-fra-de", "a-grq-nl")
 SEVENTH = "b-ams-nl"
 SEVENTH_FABRIC = "10.99.0.41"
 # A public key whose private half nobody has.
@@ -51,29 +54,40 @@ class Rehearsed:
 
     def __init__(self) -> None:
         self.at = driver.place()
+        self._tokens: dict[str, str] = {}
+        self._until = 0.0
 
-    def up(self, config: Path | None = None) -> engine.Outcome:
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of the operator's Pulumi: with the tokens of a login that still lasts a while."""
+        if time.monotonic() > self._until:
+            self._tokens = driver.operators_tokens(self.at)
+            self._until = time.monotonic() + 40 * 60
+        return self.at.env | self._tokens
+
+    def up(self, config: Path | None = None, only: Sequence[str] = ()) -> engine.Outcome:
         """Apply, as `make rehearsal` does but without looking at what is there first."""
         log = self.at.run / "logs" / "test-up.json"
-        return engine.up(self.at.env, namespace=settings.internet(), log=log, config=config)
+        return engine.up(self.env, namespace=settings.internet(), log=log, config=config, only=only)
 
     def restore(self) -> None:
         """Back to the project's own data; everything a test changed leaves again."""
         outcome = self.up()
         assert outcome.code == 0, f"back to the original data failed: {outcome.failures or outcome.said[-5:]}"
 
-    def preview(self, config: Path | None = None, *, refresh: bool = False) -> Plan:
+    def preview(self, config: Path | None = None, *, refresh: bool = False, only: Sequence[str] = ()) -> Plan:
         """What an `up` would do."""
         words = ["preview", "--stack", engine.STACK, "--json", *(["--refresh"] if refresh else [])]
         words += ["--config-file", str(config)] if config else []
-        done = engine.pulumi(self.at.env, *words, namespace=settings.internet())
+        words += layers.arguments(only)
+        done = engine.pulumi(self.env, *words, namespace=settings.internet())
         found = json.loads(done.stdout) if done.stdout.startswith("{") else {}
         return Plan([s for s in found.get("steps", []) if s["op"] != "same"], done.stdout + done.stderr)
 
     def shown(self, *, refresh: bool) -> str:
         """The preview as a person reads it."""
         words = ["preview", "--stack", engine.STACK, "--diff", *(["--refresh"] if refresh else [])]
-        done = engine.pulumi(self.at.env, *words, namespace=settings.internet())
+        done = engine.pulumi(self.env, *words, namespace=settings.internet())
         return done.stdout + done.stderr
 
     def operator(self) -> Operator:

@@ -27,14 +27,14 @@ def test_a1_05_one_port_for_one_role(rehearsed: Rehearsed) -> None:
             "roles.yaml",
             "      net.core.somaxconn: \"1024\"\n    openings:\n",
             "      net.core.somaxconn: \"1024\"\n    openings:\n"
-            '      rsync: {proto: tcp, ports: "873", why: copies of the packages}\n',
+            '      trial: {proto: tcp, ports: "8733", why: copies of the packages}\n',
         )  # fmt: skip
         plan = rehearsed.preview(data.config)
         assert grounds(plan.changes) == MIRRORS, plan.changes
         for host in MIRRORS:
             paths = plan.paths(f"ground-{host}")
             assert paths, plan.text[-3000:]
-            assert all("desired.firewall.openings" in path and "rsync" in path for path in paths), paths
+            assert all("desired.firewall.openings" in path and "trial" in path for path in paths), paths
         # At the clouds the same rule, for the same hosts and nobody else.
         strangers = [name for name in plan.changes if not any(name.count(host) for host in MIRRORS)]
         assert strangers == []
@@ -42,9 +42,9 @@ def test_a1_05_one_port_for_one_role(rehearsed: Rehearsed) -> None:
         assert outcome.code == 0, outcome.failures
         assert outcome.changed.keys() == plan.changes.keys()
         assert grounds(outcome.changed) == MIRRORS
-        opened = {host for host in SIX if "dport 873 " in rehearsed.ssh(host, "sudo nft list ruleset")}
+        opened = {host for host in SIX if "dport 8733 " in rehearsed.ssh(host, "sudo nft list ruleset")}
         assert opened == MIRRORS
-    assert not [host for host in SIX if "dport 873 " in rehearsed.ssh(host, "sudo nft list ruleset")]
+    assert not [host for host in SIX if "dport 8733 " in rehearsed.ssh(host, "sudo nft list ruleset")]
 
 
 def test_a1_05_what_leaves_the_data_leaves_the_hosts(rehearsed: Rehearsed) -> None:

@@ -46,7 +46,7 @@ def test_a1_04_an_edit_is_no_same() -> None:
 
 
 def test_a1_11_no_stand_in_outside_the_rehearsal(rehearsed: Rehearsed, tmp_path: Path) -> None:
-    env = rehearsed.at.env
+    env = dict(rehearsed.env)
     with_home = engine.pulumi(env, "preview", "--stack", engine.STACK, namespace=settings.internet())
     assert with_home.returncode == 0, with_home.stdout + with_home.stderr
     del env["PULUMI_HOME"]

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [hosts…]`: how long we take beside the engine's floor and beside Ansible, and where it goes.
+"""`python -m tests.bench [hosts…]`: how long we take beside floor, Ansible and bare Nomad, and where it goes.
 
 It reports and judges nothing: a slow machine is no failure. What could not be measured says why in the table.
 """
@@ -10,10 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import hosts, plans
+from tests.bench import control, hosts, plans
 from toolchain.places import ROOT
 
 SIZES = (10, 100, 1000)
+PARTS = ("fleets", "hosts", "control")
 
 
 def say(text: str) -> None:
@@ -27,21 +28,31 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, default=list(SIZES), help="numbers of hosts (10 100 1000)")
     parser.add_argument("--runs", type=int, default=3, help="runs a size, of which the median counts; 1 from 1,000 on")
     parser.add_argument("--no-hosts", action="store_true", help="leave the running rehearsal alone")
+    parser.add_argument("--only", choices=PARTS, help="one part alone, into a page of its own")
     chosen = parser.parse_args()
+    wanted = {chosen.only} if chosen.only else set(PARTS)
+    parts: list[list[str]] = []
     with tempfile.TemporaryDirectory(prefix="void-fleet-bench-") as place:
-        rows = []
-        for size in chosen.sizes:
-            try:
-                rows.append(plans.measure(size, chosen.runs if size < 1000 else 1, Path(place), say))
-            except Exception as error:
-                rows.append(plans.Row(size, failed=f"{type(error).__name__}: {error}"))
-    lines = [*_plans(rows), "", *_hosts(chosen.no_hosts)]
+        if "fleets" in wanted:
+            parts.append(_plans([_row(size, chosen.runs, Path(place)) for size in chosen.sizes]))
+        if "hosts" in wanted:
+            parts.append(_hosts(chosen.no_hosts))
+        if "control" in wanted:
+            parts.append(control.lines(Path(place), say))
+    lines = [line for part in parts for line in (*part, "")][:-1]
     text = "\n".join(lines) + "\n"
     print(text)
-    page = ROOT / "build" / "bench.md"
+    page = ROOT / "build" / (f"bench-{chosen.only}.md" if chosen.only else "bench.md")
     page.parent.mkdir(exist_ok=True)
     page.write_text(text)
     say(f"written to {page.relative_to(ROOT)}")
+
+
+def _row(size: int, runs: int, place: Path) -> plans.Row:
+    try:
+        return plans.measure(size, runs if size < 1000 else 1, place, say)
+    except Exception as error:
+        return plans.Row(size, failed=f"{type(error).__name__}: {error}")
 
 
 def _plans(rows: list[plans.Row]) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,12 +63,27 @@ def run(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, most: float =
     return found
 
 
+def median(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, runs: int, most: float, heard: Callable[[str], None]
+) -> Measured:
+    """The run in the middle of several, or the first that failed."""
+    found: list[Measured] = []
+    for number in range(runs):
+        one = run(argv, env=env, cwd=cwd, most=most)
+        if one.failed:
+            return one
+        found.append(one)
+        heard(f"run {number + 1} of {runs}: {one.seconds:.2f} s")
+    middle = statistics.median_low([one.seconds for one in found])
+    return next(one for one in found if one.seconds == middle)
+
+
 def _watch(root: int, ended: threading.Event, found: Measured) -> None:
     """Sample the tree of processes. What a process used after its last sample is not counted."""
     used: dict[int, tuple[str, float]] = {}
     while not ended.wait(EVERY):
         resident = 0
-        for pid in _tree(root):
+        for pid in tree(root):
             sample = _sample(pid)
             if sample:
                 kind, cpu, memory = sample
@@ -78,7 +94,8 @@ def _watch(root: int, ended: threading.Event, found: Measured) -> None:
         found.cpu[kind] = found.cpu.get(kind, 0.0) + cpu
 
 
-def _tree(root: int) -> list[int]:
+def tree(root: int) -> list[int]:
+    """A process and all below it."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:

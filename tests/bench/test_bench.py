@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.ground import desired_states
 from model import load
 from tests.bench import __main__ as bench
-from tests.bench import floor, plans
+from tests.bench import control, floor, memory, placing, plans, previews
+from tests.bench.cloud import project
 from tests.bench.fleets import generate
-from tests.bench.measure import run
+from tests.bench.measure import median, run, tree
 
 
 @pytest.mark.parametrize("size", [1, 10, 60])
@@ -61,3 +63,86 @@ def test_the_table_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None
     assert "| 100 | the preview failed: no engine |" in text
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "skipped: needs root" in "\n".join(bench._hosts(left_out=False))
+
+
+def test_the_run_in_the_middle_counts_and_a_failed_one_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    middle = median(["sleep", "0.2"], env=os.environ, cwd=tmp_path, runs=3, most=10, heard=said.append)
+    assert (middle.failed, len(said)) == ("", 3)
+    assert middle.seconds >= 0.2
+    failed = median(["sh", "-c", "exit 4"], env=os.environ, cwd=tmp_path, runs=3, most=10, heard=said.append)
+    assert (failed.code, len(said)) == (4, 3)
+
+
+def test_allocations_are_counted_as_nomad_says() -> None:
+    body = placing.job("bench", 100)
+    assert [group["Count"] for group in body["TaskGroups"]] == [100]
+    assert placing.counted({}) == (0, 0)
+    waiting = {"Queued": 90, "Starting": 3, "Running": 5, "Complete": 1, "Failed": 1, "Lost": 0}
+    assert placing.counted({"Summary": {"many": waiting}}) == (10, 5), "what is queued has no place yet"
+
+
+def test_memory_is_that_of_agents_and_their_helpers_alone() -> None:
+    assert memory.pss("Rss:  10 kB\nPss:               67643 kB\nPss_Dirty:  1 kB\n") == 67643 * 1024
+    assert memory.pss("") == 0
+    server, client = {"server": {"enabled": True}}, {"client": {"enabled": True}}
+    agent = ["/usr/bin/nomad", "agent", "-config=/etc/nomad.d"]
+    assert [memory.kind_of(agent, told) for told in (server, client, server | client, {})] == [
+        "Nomad server",
+        "Nomad client",
+        "Nomad server and client",
+        "",
+    ]
+    assert memory.kind_of(["consul", "agent"], {"server": True}) == "Consul server"
+    assert memory.kind_of(["consul", "agent"], {}) == "Consul client"
+    assert memory.kind_of(["consul", "agent", "-dev", "-server"], {}) == "Consul server"
+    assert memory.kind_of(["vault", "server", "-config=/etc/vault.d"], {}) == "Vault"
+    assert memory.kind_of(["nomad", "executor", "{}"], client) == memory.kind_of([""], {}) == ""
+    assert memory.helper_of(["/opt/nomad", "logmon"]) == "Nomad's logmon, each"
+    assert memory.helper_of(["vault", "logmon"]) == memory.helper_of([]) == ""
+
+
+def test_memory_of_agents_is_told_by_kind_in_order() -> None:
+    found = memory.grouped([("Vault", 9_000_000), ("Nomad's executor, each", 1), ("Nomad server", 5), ("Vault", 7)])
+    assert [one.kind for one in found] == ["Nomad server", "Vault", "Nomad's executor, each"]
+    text = "\n".join(control.remembered("here", [memory.Agents("Vault", (60_000_000, 80_000_000))]))
+    assert "| Vault | 2 | 70.0 MB | 60.0 MB | 80.0 MB |" in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_of_ours_has_memory() -> None:
+    assert memory.pss(Path(f"/proc/{os.getpid()}/smaps_rollup").read_text()) > 1_000_000
+    assert os.getpid() in tree(os.getpid())
+
+
+def test_planned_resources_are_told_apart() -> None:
+    states: list[dict[str, Any]] = [
+        {"type": "pulumi:pulumi:Stack"},
+        {"type": "fleet:services:Services"},
+        {"type": "pulumi:providers:nomad", "custom": True},
+        {"type": "nomad:index/job:Job", "custom": True},
+        {"type": "aws:ec2/vpc:Vpc", "custom": True},
+    ]
+    assert previews.counts(states) == (3, 2, 1)
+
+
+def test_the_programs_of_the_bench_are_python(tmp_path: Path) -> None:
+    for name, program in (("placing", placing.PROGRAM), ("previews", previews.PROGRAM)):
+        folder = project(tmp_path / name, "bench", program)
+        compile((folder / "__main__.py").read_text(), name, "exec")
+
+
+def test_the_control_planes_tables_say_ratios_and_what_is_missing() -> None:
+    ways = [placing.Way("ours", 4.0, 3.0, 9.0, 3), placing.Way("bare", 1.0, 0.5, 6.0, 3)]
+    text = "\n".join(control.placed(ways))
+    assert "medians of 3" in text
+    assert "| ours | 4.00 s | 3.00 s | 6.00 | 9.00 s | 1.50 |" in text
+    assert "| bare | 1.00 s | 0.50 s | 1.00 | 6.00 s | 1.00 |" in text
+    missing = "\n".join(control.placed([placing.Way("ours", note="no agent"), placing.Way("bare")]))
+    assert "| ours | no agent |" in missing
+    assert "| bare | not measured |" in missing
+    rows = [previews.Row("all jobs", 43, 40, 40, 6.0, 3.0), previews.Row("whole", note="ours: no engine")]
+    text = "\n".join(control.previewed(rows))
+    assert "| all jobs | 43 | 40 | 40 | 6.00 s | 3.00 s | 2.00 |" in text
+    assert "| whole | ours: no engine |" in text
+    assert control.remembered("skipped: needs root on Linux", [])[0].endswith("skipped: needs root on Linux")

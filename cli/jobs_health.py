@@ -92,6 +92,10 @@ def reason_of(stub: Stub) -> str:
         if events and (task.get("Failed") or task.get("Restarts") or task.get("State") != "running"):
             prefix = f"{name}: " if len(states) > 1 else ""
             return briefly(prefix + _says(events[-1]))
+    # All its tasks run, and all the same its deployment gave it up: the check that did not pass in time is named there.
+    told = [e for task in states.values() for e in task.get("Events") or () if e.get("Type") == "Alloc Unhealthy"]
+    if told and _says(told[-1]):
+        return briefly(f"its deployment gave up: {_says(told[-1])}")
     return briefly(str(stub.get("ClientDescription") or stub.get("ClientStatus") or "no reason given"))
 
 

@@ -64,6 +64,13 @@ def test_a_job_that_fails_says_its_last_reason() -> None:
     assert "0 of 1 services healthy" in part.says
 
 
+def test_what_runs_and_was_given_up_by_its_deployment_says_so() -> None:
+    events = [{"Type": "Alloc Unhealthy", "DisplayMessage": "Task not running by deadline"}]
+    running = {"app": {"State": "running", "Failed": False, "Restarts": 0, "Events": events}}
+    part = nomad(allocations=[placed("web", TaskStates=running, DeploymentStatus={"Healthy": False})])
+    assert part.wrong == ("web: running on a-bru-be: its deployment gave up: Task not running by deadline",)
+
+
 def test_what_was_replaced_does_not_count() -> None:
     old = placed("web", "failed", ID="old", NextAllocation="new")
     stopped = placed("web", "complete", ID="older", DesiredStatus="stop")

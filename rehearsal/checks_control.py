@@ -51,12 +51,19 @@ def quorums(fleet: Fleet, there: Doors, nomad: Api, consul: Api) -> Check:
     check.asked = 3 * members
 
     def count(system: str, ask: Callable[[], int]) -> None:
-        try:
-            found = ask()
-        except ApiError as error:
-            check.wrong += [f"{system}: {error}"] * members
-            return
-        check.wrong += [f"{system}: {found} of {members} are alive"] * (members - found)
+        # A server that was just started is well only once it has been so for a while.
+        end = time.monotonic() + WELL_SECONDS
+        while True:
+            try:
+                found, why = ask(), ""
+            except ApiError as error:
+                found, why = 0, f" ({error.text[:200]})"
+            if found == members:
+                return
+            if time.monotonic() > end:
+                break
+            time.sleep(2.0)
+        check.wrong += [f"{system}: {found} of {members} are alive{why}"] * (members - found)
 
     count("Nomad", lambda: _healthy(nomad.get("/v1/operator/autopilot/health")))
     count("Consul", lambda: _healthy(consul.get("/v1/operator/autopilot/health")))

@@ -31,11 +31,11 @@ lint: tools ## Format, lint and types alone
 	@$(PLACES) && ruff format --check . && ruff check . && mypy --strict .
 
 check: tools tools-official lint ## Format, lint, types, the fleets' data, unit tests: needs no root
-	@$(PLACES) && python -m cli check && $(OPTIONS) python -m pytest -m "not rehearsal" $(UNIT)
+	@$(PLACES) && python -m cli check && $(OPTIONS) python -m pytest -m "not (servers or rehearsal)" $(UNIT)
 
-test: check ## Everything: check first, then the rehearsal's tests from bare test hosts up
+test: check ## Everything: check first, then real servers on the loopback and the rehearsal from bare test hosts up
 	@$(INSTALL) debian servers
-	@$(PLACES) && $(OPTIONS) python -m pytest -m rehearsal $(TESTS)
+	@$(PLACES) && $(OPTIONS) python -m pytest -m "servers or rehearsal" $(TESTS)
 
 preview: tools ## The preview of prod on the embedded cloud: no credentials, no root, any machine
 	@$(PLACES) && $(OPTIONS) python -m rehearsal preview prod

@@ -22,6 +22,8 @@ from tests.rehearsal.rights import cells, disagreements, people
 from tests.rehearsal.rights_probes import Probes
 from tests.rehearsal.rights_verbs import may, verbs
 
+pytestmark = pytest.mark.servers
+
 # In dev mode Consul's gossip has no keys, and tasks without isolation are entered by management tokens alone.
 UNASKED = {"list-gossip-keys"}
 INSTEAD = {("run-command", who): who == "manager" for who in people()}

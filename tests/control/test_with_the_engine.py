@@ -22,7 +22,7 @@ from tests.servers import real
 from tests.servers.certificates import authority
 from tests.servers.test_standins_engine import CLOUD
 
-pytestmark = pytest.mark.rehearsal
+pytestmark = pytest.mark.servers
 # The rehearsal's data and components; only the servers are elsewhere, and one of each.
 PROGRAM = """
 import json, sys

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import http.server
 import os
-import shutil
 import ssl
 import threading
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ PLATFORMS = {
 }
 A, B, C = HOSTS
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx (toolchain/debian-packages.txt)")
 
 
 class Plant:
@@ -60,7 +58,7 @@ def plant(planted: Plant) -> Iterator[Plant]:
         server.close()
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_the_own_server_is_asked_and_hears_who_asks(plant: Plant) -> None:
     own, other = plant.server(A), plant.server(B)
     status, text, headers = plant.door.ask("nomad", "/v1/jobs?x=%2Fy", **{"X-Nomad-Token": "t"})
@@ -73,7 +71,7 @@ def test_the_own_server_is_asked_and_hears_who_asks(plant: Plant) -> None:
     assert heard["X-Nomad-Token"] == "t"
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_the_next_one_is_asked_with_the_whole_question_where_no_connection_came_about(plant: Plant) -> None:
     third = plant.server(C)
     for method in ("GET", "PUT", "POST", "DELETE"):
@@ -87,7 +85,7 @@ def test_the_next_one_is_asked_with_the_whole_question_where_no_connection_came_
     assert plant.door.ask("nomad", "/v1/jobs")[1].startswith(HOSTS[A]), "and the own one as soon as it is back"
 
 
-@needs_nginx
+@pytest.mark.servers
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
 def test_what_a_server_heard_is_never_asked_twice(plant: Plant, method: str) -> None:
     own, other = plant.server(A), plant.server(B)
@@ -102,14 +100,14 @@ def test_what_a_server_heard_is_never_asked_twice(plant: Plant, method: str) -> 
     assert (len(own.asked), len(other.asked)) == (1, 0)
 
 
-@needs_nginx
+@pytest.mark.servers
 @pytest.mark.parametrize("system", NAMES)
 def test_with_no_server_at_all_it_still_answers_with_a_sentence(plant: Plant, system: str) -> None:
     status, text, _ = plant.door.ask(system, "/v1/x", "PUT", "body")
     assert (status, text) == (502, f"{system.capitalize()} does not answer on any control host\n")
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_an_answer_of_the_server_is_passed_on_whatever_it_is(plant: Plant) -> None:
     own, other = plant.server(A), plant.server(B)
 
@@ -122,7 +120,7 @@ def test_an_answer_of_the_server_is_passed_on_whatever_it_is(plant: Plant) -> No
     assert other.asked == []
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_a_sealed_vault_is_passed_over_and_if_all_are_it_is_said(plant: Plant) -> None:
     own, second = plant.server(A, "vault"), plant.server(B, "vault")
 
@@ -140,7 +138,7 @@ def test_a_sealed_vault_is_passed_over_and_if_all_are_it_is_said(plant: Plant) -
     assert plant.door.ask("vault", "/v1/secret")[:2] == (503, '{"errors":["Vault is sealed"]}')
 
 
-@needs_nginx
+@pytest.mark.servers
 @pytest.mark.parametrize("path", ["unseal", "seal-status", "init", "health"])
 def test_a_vault_is_opened_and_asked_about_by_itself(plant: Plant, path: str) -> None:
     other = plant.server(B, "vault")
@@ -158,7 +156,7 @@ def test_a_vault_is_opened_and_asked_about_by_itself(plant: Plant, path: str) ->
     assert plant.door.ask("vault", f"/v1/sys/{path}")[:2] == (503, "sealed")
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_a_server_of_another_authority_is_not_believed(plant: Plant) -> None:
     stranger = Authority(plant.folder / "stranger", "not ours")
     impostor, real = plant.server(A, "consul", stranger.leaf()), plant.server(B, "consul")
@@ -167,7 +165,7 @@ def test_a_server_of_another_authority_is_not_believed(plant: Plant) -> None:
     assert (impostor.asked, len(real.asked)) == ([], 1)
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_a_name_that_is_none_of_ours_gets_no_answer(plant: Plant) -> None:
     plant.server(A)
     for name in ("other.fleet.example", None):
@@ -184,13 +182,13 @@ def test_a_name_that_is_none_of_ours_gets_no_answer(plant: Plant) -> None:
         plant.door.tls(NAMES["nomad"], version).close()
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_plain_http_leads_to_https(plant: Plant) -> None:
     status, _, where = plant.door.plain(NAMES["vault"], "/ui/?a=b")
     assert (status, where) == (308, "https://vault.fleet.example/ui/?a=b")
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_a_token_in_the_address_and_a_huge_body_are_refused(plant: Plant) -> None:
     own = plant.server(A)
     status, text, _ = plant.door.ask("nomad", "/v1/jobs?token=s.CAESIabc")
@@ -203,7 +201,7 @@ def test_a_token_in_the_address_and_a_huge_body_are_refused(plant: Plant) -> Non
     assert "CAESI" not in plant.door.log.read_text()
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_answers_come_as_they_are_made(plant: Plant) -> None:
     own, more = plant.server(A), threading.Event()
 
@@ -225,7 +223,7 @@ def test_answers_come_as_they_are_made(plant: Plant) -> None:
             got += line.recv(1000)
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_a_web_socket_passes_both_ways_also_by_the_next_server(plant: Plant) -> None:
     second = plant.server(B)
 
@@ -252,7 +250,7 @@ def test_a_web_socket_passes_both_ways_also_by_the_next_server(plant: Plant) -> 
             got += more
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_a_challenge_is_found_on_whichever_control_host_it_is(plant: Plant, tmp_path: Path) -> None:
     other = Door(tmp_path / B, B, (plant.folder / "authority" / "ca.pem").read_text())
     try:
@@ -269,7 +267,7 @@ def test_a_challenge_is_found_on_whichever_control_host_it_is(plant: Plant, tmp_
         other.close()
 
 
-@needs_nginx
+@pytest.mark.servers
 def test_one_control_host_alone_is_enough(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority", "ours")
     wish = desired(C, {C: HOSTS[C]}).ways_in

@@ -20,8 +20,7 @@ from tests.hostconfig.doors import HOSTS, HTTP, NAMES, PLATFORM, Authority, Door
 from tests.hostconfig.enrolment import openssl
 
 A, B, _ = HOSTS
-MISSING = [tool for tool in ("nginx", "pebble", "dehydrated") if shutil.which(tool) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)} (toolchain/debian-packages.txt)")
+pytestmark = pytest.mark.servers
 DIRECTORY, MANAGEMENT, DNS = 24000, 24001, 24053
 
 

@@ -65,7 +65,7 @@ def test_nobody_answers(gate: Gate) -> None:
     assert "cannot connect" in told
 
 
-@pytest.mark.rehearsal
+@pytest.mark.servers
 def test_vault_blank_sealed_open(gate: Gate, tmp_path: Path) -> None:
     with real.vault(tmp_path, dev=False) as server:
         asked = asking("vault", server.address)
@@ -83,7 +83,7 @@ def test_vault_blank_sealed_open(gate: Gate, tmp_path: Path) -> None:
         assert outputs["leader"]
 
 
-@pytest.mark.rehearsal
+@pytest.mark.servers
 def test_nomad_waits_for_the_others_and_leads_alone(gate: Gate, tmp_path: Path) -> None:
     three = {"one": "127.0.0.1", "two": "", "three": ""}
     with real.nomad(tmp_path / "lone", expect=3) as server:
@@ -108,7 +108,7 @@ def three_consuls(folder: Path) -> Iterator[list[real.Server]]:
         yield [first, *rest]
 
 
-@pytest.mark.rehearsal
+@pytest.mark.servers
 def test_consul_loses_its_quorum_and_finds_it_again(gate: Gate, tmp_path: Path) -> None:
     members = dict.fromkeys(("one", "two", "three"), "127.0.0.1")
     with three_consuls(tmp_path) as servers:

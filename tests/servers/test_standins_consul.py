@@ -11,7 +11,7 @@ import pytest
 from tests.servers import real
 from tests.servers.conftest import Passing
 
-pytestmark = pytest.mark.rehearsal
+pytestmark = pytest.mark.servers
 POLICY = "consul:index/aclPolicy:AclPolicy"
 ROLE = "consul:index/aclRole:AclRole"
 TOKEN = "consul:index/aclToken:AclToken"

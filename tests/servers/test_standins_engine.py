@@ -18,7 +18,7 @@ from rehearsal.cloud.home import write_home
 from rehearsal.cloud.passthrough import PASSING
 from tests.servers import real
 
-pytestmark = pytest.mark.rehearsal
+pytestmark = pytest.mark.servers
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import json

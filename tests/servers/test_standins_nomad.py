@@ -11,7 +11,7 @@ from providers.base.values import Bag, Secret
 from tests.servers import real
 from tests.servers.conftest import Passing
 
-pytestmark = pytest.mark.rehearsal
+pytestmark = pytest.mark.servers
 NAMESPACE = "nomad:index/namespace:Namespace"
 POOL = "nomad:index/nodePool:NodePool"
 POLICY = "nomad:index/aclPolicy:AclPolicy"

@@ -14,7 +14,7 @@ from providers.base.values import Bag
 from tests.servers import real
 from tests.servers.conftest import Passing
 
-pytestmark = pytest.mark.rehearsal
+pytestmark = pytest.mark.servers
 JOB = "nomad:index/job:Job"
 VAX = {"LTarget": "${attr.cpu.arch}", "RTarget": "vax", "Operand": "="}
 

@@ -14,7 +14,7 @@ from tests.servers import real
 from tests.servers.certificates import authority
 from tests.servers.conftest import Passing
 
-pytestmark = pytest.mark.rehearsal
+pytestmark = pytest.mark.servers
 MOUNT = "vault:index/mount:Mount"
 POLICY = "vault:index/policy:Policy"
 AUTH = "vault:index/authBackend:AuthBackend"

@@ -116,6 +116,7 @@ def test_nothing_is_said_twice_about_caching() -> None:
     assert "alias /srv/a/;" in text
 
 
+@pytest.mark.servers
 def test_a_pull_is_a_script_that_says_when_it_was_whole(tmp_path: Path) -> None:
     """The script itself, from one folder to another; a pull that fails leaves the old time."""
     source, target = tmp_path / "source", tmp_path / "target"

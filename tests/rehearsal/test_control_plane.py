@@ -62,6 +62,14 @@ def leader(doors: control.Doors, system: Any, but: str = "") -> str:
     return said.strip('"').split(":")[0]
 
 
+def lone(doors: control.Doors, host: str) -> bool:
+    """True where a host's Nomad server follows nobody."""
+    try:
+        return not str(doors.api("nomad", host=host).get("/v1/status/leader") or "")
+    except ApiError as error:
+        return "No cluster leader" in str(error)
+
+
 def host_at(rehearsed: Rehearsed, address: str) -> str:
     """The host with a fabric address."""
     return next(host for host, at in driver.outputs(rehearsed.at).items() if at["fabric"] == address)
@@ -122,6 +130,23 @@ def test_a2_02_one_control_host_down_and_policies_and_jobs_still_apply(rehearsed
         assert not [name for name in outcome.changed if name.startswith(("ground-", "servers-", "agents-"))]
 
 
+def ground_alone(rehearsed: Rehearsed, name: str) -> None:
+    """A change of a name and of every host previews and applies by itself, plans nothing else, and goes back."""
+    with copied(rehearsed, name) as data:
+        data.edit("fleet.yaml", "    jq: reading", "    zstd: packing what is kept\n    jq: reading")
+        registry = "      registry: {machine: a-bru-be}"
+        data.edit("dns.yaml", registry, f"{registry}\n      trial: {{machine: a-bru-be}}")
+        plan = rehearsed.preview(data.config, only=["ground"])
+        assert set(plan.changes.values()) <= {"create", "update"}, plan.changes
+        assert any(name.startswith("dns-") for name in plan.changes), plan.text[-2000:]
+        assert {f"ground-{host}" for host in SIX} <= plan.changes.keys()
+        outcome = rehearsed.up(data.config, only=["ground"])
+        assert outcome.code == 0, outcome.failures or outcome.said[-5:]
+        assert outcome.changed.keys() == plan.changes.keys()
+        back = rehearsed.up(only=["ground"])
+        assert back.code == 0, back.failures
+
+
 def test_a2_02_with_vault_sealed_the_ground_goes_on_alone(rehearsed: Rehearsed, doors: control.Doors) -> None:
     rehearsed.env  # noqa: B018 - the login is made while Vault is open
     # A Vault that is started again is shut.
@@ -129,24 +154,23 @@ def test_a2_02_with_vault_sealed_the_ground_goes_on_alone(rehearsed: Rehearsed, 
         hosts.execute_in(host, "sv", "restart", "/etc/service/fleet-vault", check=False)
     try:
         until(lambda: all(one.sealed for one in vault.states(doors.apis).values()), 30, "all sealed")
-        with copied(rehearsed, "sealed") as data:
-            data.edit("fleet.yaml", "    jq: reading", "    zstd: packing what is kept\n    jq: reading")
-            data.edit(
-                "dns.yaml",
-                "      registry: {machine: a-bru-be}",
-                "      registry: {machine: a-bru-be}\n      trial: {machine: a-bru-be}",
-            )
-            plan = rehearsed.preview(data.config, only=["ground"])
-            assert set(plan.changes.values()) <= {"create", "update"}, plan.changes
-            assert any(name.startswith("dns-") for name in plan.changes), plan.text[-2000:]
-            assert {f"ground-{host}" for host in SIX} <= plan.changes.keys()
-            outcome = rehearsed.up(data.config, only=["ground"])
-            assert outcome.code == 0, outcome.failures or outcome.said[-5:]
-            assert outcome.changed.keys() == plan.changes.keys()
-            back = rehearsed.up(only=["ground"])
-            assert back.code == 0, back.failures
-            open_again(rehearsed)
+        ground_alone(rehearsed, "sealed")
     finally:
+        open_again(rehearsed)
+
+
+def test_a2_02_with_nomad_without_quorum_the_ground_goes_on_alone(rehearsed: Rehearsed, doors: control.Doors) -> None:
+    rehearsed.env  # noqa: B018 - the login is made while all is well
+    first, *others = doors.way.hosts
+    try:
+        for host in others:
+            hosts.execute_in(host, "sv", "down", "/etc/service/fleet-nomad")
+        until(lambda: lone(doors, first), 60, "nomad without a leader")
+        ground_alone(rehearsed, "no-quorum")
+        assert outside(lambda: lone(doors, first)), "a change of the ground started servers that were down"
+    finally:
+        for host in others:
+            hosts.execute_in(host, "sv", "up", "/etc/service/fleet-nomad")
         open_again(rehearsed)
 
 

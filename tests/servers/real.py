@@ -114,6 +114,7 @@ def nomad(folder: Path, *, expect: int = 0, bootstrap: bool = True) -> Iterator[
         "ports": {"http": http, "rpc": rpc, "serf": serf},
         "advertise": {"http": "127.0.0.1", "rpc": "127.0.0.1", "serf": "127.0.0.1"},
         "acl": {"enabled": True},
+        "disable_update_check": True,
         "log_level": "WARN",
         "plugin": [{"raw_exec": [{"config": [{"enabled": True}]}]}],
         "client": {"options": {"fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean"}},

@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from model.control import Capability, DnsName, HostPath, Label
+from model.control import Capability, HostPath, Label
 from model.registration import Duration, Registration, UrlPath, seconds
 from model.strict import Name, Strict, Text
+from model.sync import Sync
 
 ServiceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=63)]
 ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=127)]
@@ -23,7 +24,6 @@ Cron = Annotated[
 Perms = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
 VariablePath = Annotated[str, StringConstraints(pattern=r"^nomad/jobs(/[A-Za-z0-9._~-]+)+$")]
 Place = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9._-]+)+$")]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -155,21 +155,6 @@ class Webserver(Strict):
     cache: Duration | None = None
     locations: dict[UrlPath, Location] = {}
     workers: int = Field(default=1, ge=1, le=64)
-
-
-class Sync(Strict):
-    """A pull by rsync from a module of a registered service, or of a named server, with a record of its time."""
-
-    service: Label | None = Field(default=None, description="registered service to pull from; any healthy instance")
-    provider: Literal["nomad", "consul"] = "nomad"
-    server: DnsName | None = None
-    module: Label
-    target: HostPath = Field(description="folder inside the task")
-    exclude: tuple[Text, ...] = ()
-    stall: Duration = Field(default="600s", description="gives up when nothing arrives for so long")
-    record: FileName = Field(
-        default="fresh.prom", description="file in the target with the time of the last whole pull"
-    )
 
 
 class Task(Strict):

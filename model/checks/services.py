@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from model.checks.rule import Found
 from model.fleet import Fleet
 from model.placement import all_groups, candidates, driver_of
+from model.registration import seconds
 from model.services import Group, Service, Task
 
 _TASK = frozenset(Task.model_fields) - {"restart"}
@@ -74,6 +75,23 @@ def syncs_have_one_source(fleet: Fleet) -> Iterator[Found]:
             elif task.sync.service is not None and (task.sync.provider, task.sync.service) not in known:
                 what = f"no service registers {task.sync.service} in {task.sync.provider}"
                 yield Found((*path, "sync", "service"), what, "write the name that its source registers")
+
+
+def syncs_say_one_thing(fleet: Fleet) -> Iterator[Found]:
+    """What is said of indexes has indexes, and a pull may last longer than its silence."""
+    for _, placed in all_groups(fleet):
+        for _, path, task in placed.tasks:
+            it = task.sync
+            if it is None:
+                continue
+            for field in ("format", "keep", "most_gone", "tries"):
+                if field in it.model_fields_set and not it.indexes:
+                    yield Found((*path, "sync", field), f"{field} without `indexes`", "name the indexes, or remove it")
+            if it.beside and it.format is None:
+                yield Found((*path, "sync", "beside"), "nobody reads what it stands beside", "write `format:`")
+            if seconds(it.within) <= seconds(it.stall):
+                what = f"ends after {it.within}, before a silence of {it.stall} is noticed"
+                yield Found((*path, "sync", "within"), what, "write a longer time, or a shorter `stall`")
 
 
 def copies_are_counted_once(fleet: Fleet) -> Iterator[Found]:
@@ -155,6 +173,7 @@ RULES = (
     services_say_it_at_one_level,
     blocks_have_what_they_need,
     syncs_have_one_source,
+    syncs_say_one_thing,
     copies_are_counted_once,
     tasks_have_a_declared_image,
     images_are_pinned,

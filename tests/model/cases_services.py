@@ -62,6 +62,13 @@ SYNC: dict[str, Any] = {
     "every": "1m",
     "sync": {"server": "root.fleet.example", "module": "m", "target": "/local/x"},
 }
+
+
+def pulled(**fields: Any) -> Changes:
+    """A sync that says more of what it pulls."""
+    return probe(**SYNC | {"sync": SYNC["sync"] | fields})
+
+
 SCRATCH = {"scratch": {"to": "/scratch"}}
 OFFER = {"roles/worker/nomad/volumes/scratch": {"path": "/srv/scratch"}}
 ON_MIRRORS: dict[str, Any] = {"datacenters": ["mirrors"], "volumes": SCRATCH}
@@ -100,6 +107,14 @@ CASES = (
         probe(**SYNC | {"sync": {"module": "m", "target": "/local/x"}}),
         probe(**SYNC),
     ),
+    Case(services.syncs_say_one_thing, pulled(format="xbps"), pulled(format="xbps", indexes=["*-repodata"])),
+    Case(services.syncs_say_one_thing, pulled(keep="2h"), pulled(keep="2h", indexes=["*-repodata"])),
+    Case(
+        services.syncs_say_one_thing,
+        pulled(beside=[".sig2"], indexes=["*-repodata"]),
+        pulled(beside=[".sig2"], indexes=["*-repodata"], format="xbps"),
+    ),
+    Case(services.syncs_say_one_thing, pulled(stall="10m", within="10m"), pulled(stall="10m", within="11m")),
     Case(services.copies_are_counted_once, probe(everywhere=True, count=2), probe(everywhere=True)),
     Case(services.tasks_have_a_declared_image, probe(image="porg"), probe(image="prog")),
     Case(services.tasks_have_a_declared_image, probe(image=GONE), probe()),

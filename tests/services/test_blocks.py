@@ -12,12 +12,11 @@ import pytest
 
 from components.blocks import job, jobs
 from components.blocks.nginx import site
-from components.blocks.pull import script
 from components.blocks.registration import vhost_meta
 from model import Fleet, load
 from model.placement import driver_of, groups_of, node_meta
 from model.registration import Vhost
-from model.services import Sync, Webserver, cron_of
+from model.services import Webserver, cron_of
 from tests.harness import ROOT
 from tests.model.cases_services import PROBE, SYNC, TIMER, probe
 from tests.model.change import Changes, bare, changed, write
@@ -114,25 +113,6 @@ def test_nothing_is_said_twice_about_caching() -> None:
     assert text.count("Cache-Control") == 1
     assert "expires" not in text
     assert "alias /srv/a/;" in text
-
-
-@pytest.mark.servers
-def test_a_pull_is_a_script_that_says_when_it_was_whole(tmp_path: Path) -> None:
-    """The script itself, from one folder to another; a pull that fails leaves the old time."""
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
-    (source / "package").write_text("x")
-    (target / "old").mkdir(parents=True)
-    text = script("sync", "mirror", Sync.model_validate({"server": "s.x", "module": "m", "target": str(target)}))
-    file = tmp_path / "pull"
-    file.write_text(text.replace("from=rsync://s.x/m/", f"from={source}/"))
-    assert subprocess.run(["sh", str(file)], check=False).returncode == 0
-    assert sorted(p.name for p in target.iterdir()) == ["fresh.prom", "package"]
-    record = (target / "fresh.prom").read_text()
-    assert record.startswith('fleet_fresh_timestamp_seconds{job_name="sync",group="mirror"} 1')
-    file.write_text(text.replace("from=rsync://s.x/m/", f"from={tmp_path}/nowhere/"))
-    assert subprocess.run(["sh", str(file)], check=False, capture_output=True).returncode != 0
-    assert (target / "fresh.prom").read_text() == record
 
 
 @pytest.mark.parametrize(

@@ -81,12 +81,18 @@ class Mount(Strict):
 
 
 class Template(Strict):
-    """A file written into the task before it starts. Its body is exactly one of `file`, `text`, `key`, `keys`."""
+    """A file written into the task before it starts.
+
+    Its body is exactly one of `file`, `text`, `key`, `keys`, `facts`.
+    """
 
     file: Text | None = Field(default=None, description="name below services/files/<service>/")
     text: Text | None = None
     key: Label | None = Field(default=None, description="the body is this key of a Nomad variable")
     keys: dict[Label, Label] = Field(default={}, description="environment variable: key of a Nomad variable")
+    facts: Literal["certificate"] | None = Field(
+        default=None, description="the body is what the fleet's data say of it: the certificate's authority and names"
+    )
     variable: VariablePath | None = Field(default=None, description="of `key` and `keys`; the job's own if not said")
     environment: bool = Field(default=False, description="true: lines NAME=value become the task's environment")
     perms: Perms | None = Field(default=None, description="0600 below secrets/, else 0644, if not said")

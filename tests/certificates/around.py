@@ -1,0 +1,129 @@
+"""What the certificate job asks, on the loopback: pebble, the DNS provider's interface, and nsd with what it wrote."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+from rehearsal.cloud import records_api
+from rehearsal.cloud.store import Record
+from rehearsal.cloud.world import World
+from rehearsal.cloud.zones import write_zones
+from tests.hostconfig.enrolment import openssl
+from tests.servers.real import free_ports
+
+ZONE = "fleet.example"
+TOKEN = "a-token-of-the-tests"
+
+
+class Zones(World):
+    """The embedded cloud's records, shown by an nsd of the test's own."""
+
+    def __init__(self, run: Path, port: int) -> None:
+        super().__init__(run, plan_only=True)
+        self.port = port
+        self.hidden = False
+        self.store.put(Record("digitalocean", "Domain", ZONE, "", {"name": ZONE}, {}, 1))
+        zones = run / "dns" / "zones"
+        write_zones(self.store, zones)
+        self.config = run / "dns" / "nsd.conf"
+        server = [f"ip-address: 127.0.0.1@{port}", f'zonesdir: "{zones}"', "server-count: 1"]
+        server += [f'{name}: "{run}/dns/{name}"' for name in ("zonelistfile", "xfrdfile")]
+        server += [f'xfrdir: "{run}/dns"', 'pidfile: ""', 'database: ""', 'username: ""', 'chroot: ""']
+        control = ["control-enable: yes", f'control-interface: "{run}/dns/sock"']
+        lines = ["server:", *(f"  {line}" for line in server), "remote-control:", *(f"  {line}" for line in control)]
+        self.config.write_text("\n".join([*lines, "zone:", f'  name: "{ZONE}"', f'  zonefile: "{ZONE}.zone"', ""]))
+        with (run / "dns" / "log").open("a") as log:
+            self.process = subprocess.Popen(["nsd", "-d", "-c", str(self.config)], stdout=log, stderr=log)
+        for _ in range(100):
+            if self._told("status") == 0:
+                return
+            time.sleep(0.05)
+        raise AssertionError((run / "dns" / "log").read_text())
+
+    def _told(self, word: str) -> int:
+        return subprocess.run(
+            ["nsd-control", "-c", str(self.config), word], capture_output=True, check=False
+        ).returncode
+
+    def publish(self) -> None:
+        if not self.hidden and write_zones(self.store, self.run / "dns" / "zones"):
+            self._told("reload")
+            time.sleep(0.1)
+
+    def texts(self) -> list[str]:
+        """The full names of the TXT records there are."""
+        return sorted(str(one.outputs["fqdn"]) for one in self.store.all("digitalocean", "DnsRecord"))
+
+    def close(self) -> None:
+        """End the server."""
+        self.process.terminate()
+        self.process.wait(10)
+
+
+class Around:
+    """The authority, the interface and the DNS server."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        dns, api, self.directory_port, self.management = free_ports(4)
+        new = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        out = ["-keyout", str(folder / "cert.key"), "-out", str(folder / "cert.pem")]
+        openssl("req", *new, "-subj", "/CN=around", "-addext", "subjectAltName=IP:127.0.0.1", *out)
+        (folder / "token").write_text(TOKEN + "\n")
+        self.zones = Zones(folder / "cloud", dns)
+        self.api = records_api.serve(self.zones, ("127.0.0.1", api), folder)
+        self.name_servers = f"127.0.0.1#{dns}"
+        self.api_url = f"https://127.0.0.1:{api}"
+        self.directory = f"https://127.0.0.1:{self.directory_port}/dir"
+        self.start()
+
+    @property
+    def trust(self) -> str:
+        """Whom to trust for the directory and the interface."""
+        return (self.folder / "cert.pem").read_text()
+
+    def start(self) -> None:
+        """Start the authority, with an empty memory. What it issues is good for five years."""
+        settings = {
+            "listenAddress": f"127.0.0.1:{self.directory_port}",
+            "managementListenAddress": f"127.0.0.1:{self.management}",
+            "certificate": str(self.folder / "cert.pem"),
+            "privateKey": str(self.folder / "cert.key"),
+            "httpPort": 1,
+            "tlsPort": 1,
+        }
+        (self.folder / "pebble.json").write_text(json.dumps({"pebble": settings}))
+        command = ["pebble", "-config", str(self.folder / "pebble.json")]
+        command += ["-dnsserver", f"127.0.0.1:{self.zones.port}"]
+        env = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PATH": "/usr/bin:/bin"}
+        with (self.folder / "pebble.log").open("a") as log:
+            self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        context = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
+        for _ in range(100):
+            try:
+                with urllib.request.urlopen(
+                    f"https://127.0.0.1:{self.management}/roots/0", context=context, timeout=5
+                ) as answer:
+                    self.root = str(answer.read().decode())
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError((self.folder / "pebble.log").read_text())
+
+    def stop(self) -> None:
+        """End the authority."""
+        self.process.terminate()
+        self.process.wait(10)
+
+    def close(self) -> None:
+        """End everything."""
+        self.stop()
+        self.api.shutdown()
+        self.api.server_close()
+        self.zones.close()

@@ -25,7 +25,20 @@ def body(fleet: Fleet, service: str, template: Template) -> str:
     if template.keys:
         lines = (f'{name}={{{{ (index . "{key}").Value | toJSON }}}}\n' for name, key in sorted(template.keys.items()))
         return f'{{{{ with nomadVar "{path}" -}}}}\n{"".join(lines)}{{{{ end }}}}\n'
+    if template.facts is not None:
+        return certificate_facts(fleet)
     return template.text or ""
+
+
+def certificate_facts(fleet: Fleet) -> str:
+    """What has to be known to ask for the front's certificate, a line each: directory, contact, and every name."""
+    lines = []
+    if fleet.control is not None:
+        acme = fleet.control.acme
+        lines += [f"directory {acme.directory}", f"contact {acme.contact.removeprefix('mailto:')}"]
+    if fleet.front is not None:
+        lines += [f"name {name}" for name in fleet.front.certificate.names]
+    return "".join(f"{line}\n" for line in lines)
 
 
 _VARIABLE = re.compile(r'nomadVar(?:Exists)?\s+"([^"]+)"')

@@ -1,16 +1,21 @@
-"""What a fleet uses and does not run: the authority of its public certificates, and the directory of its people."""
+"""What a fleet uses and does not run: the authority of its public certificates, the directory of its people, and the
+DNS provider's own interface to records, which the embedded cloud answers."""
 
 from __future__ import annotations
 
+import secrets
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from model import Fleet
-from rehearsal.testhosts import acme, directory
+from rehearsal.cloud.records_api import PART as RECORDS
+from rehearsal.testhosts import acme, authority, directory, settings
 from rehearsal.testhosts.settings import RehearsalError
 
 
 def serve(fleet: Fleet) -> dict[str, list[str]]:
-    """Start both as the data name them, or leave them running; returns the made-up people and their groups."""
+    """Start them as the data name them, or leave them running; returns the made-up people and their groups."""
+    interface()
     if fleet.control is not None:
         acme.serve([str(urlsplit(fleet.control.acme.directory).hostname)])
     people = directory.people(fleet)
@@ -22,3 +27,27 @@ def serve(fleet: Fleet) -> dict[str, list[str]]:
         base = ldap.user_dn.removeprefix(within)
         directory.serve(people, base=base, names=[str(urlsplit(ldap.url).hostname)])
     return people
+
+
+def interface() -> Path:
+    """What the embedded cloud needs to answer the DNS provider's interface: certificate and token, in one folder."""
+    authority.ensure(RECORDS, (), settings.cloud4())
+    folder = settings.folder(RECORDS)
+    token = folder / "token"
+    if not token.is_file():
+        draft = token.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32) + "\n")
+        draft.replace(token)
+    return folder
+
+
+def known() -> dict[str, str]:
+    """Values that jobs read and that are known here: the DNS provider's token, and whom to trust around a fleet."""
+    folder = interface()
+    trusted = [folder / "ca.pem", acme.folder() / "ca.pem"]
+    return {
+        "digitalocean_token": (folder / "token").read_text().strip(),
+        "trust": "".join(one.read_text().strip() + "\n" for one in trusted if one.is_file()),
+    }

@@ -183,7 +183,7 @@ def cloud(at: Place) -> None:
     engine.make_home(at.run)
     if answers(at.socket):
         return
-    serve = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(at.run)]
+    serve = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(at.run), "--api", settings.cloud4()]
     started = processes.spawn(
         "cloud", engine.inside_network(serve, settings.internet()), env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

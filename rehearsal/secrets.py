@@ -6,6 +6,7 @@ import secrets
 
 from components.blocks import jobs
 from model import Fleet
+from rehearsal import around
 from rehearsal.alone.adapted import Alone
 from servers import Api
 
@@ -22,13 +23,14 @@ def wanted(fleet: Fleet) -> dict[tuple[str, str], set[str]]:
 def write(fleet: Fleet, nomad: Api) -> list[str]:
     """Make up the missing ones; returns their paths. What somebody wrote stays."""
     made = []
+    known = around.known()
     for (namespace, path), keys in sorted(wanted(fleet).items()):
         there = nomad.get(f"/v1/var/{path}", namespace=namespace, missing_ok=True) or {}
         items = dict(there.get("Items") or {})
         missing = keys - items.keys()
         if missing:
             # rsync's file of users takes name:password; whatever else reads it is content with any text.
-            items |= {key: f"buildsync:{secrets.token_hex(16)}" for key in sorted(missing)}
+            items |= {key: known.get(key) or f"buildsync:{secrets.token_hex(16)}" for key in sorted(missing)}
             body = {"Path": path, "Namespace": namespace, "Items": items}
             nomad.put(f"/v1/var/{path}", body, namespace=namespace, cas=there.get("ModifyIndex", 0))
             made.append(f"{namespace}:{path}")

@@ -22,9 +22,9 @@ def _templates(fleet: Fleet) -> Iterator[tuple[Placed, str, Where, str, Template
 
 
 def templates_have_one_body(fleet: Fleet) -> Iterator[Found]:
-    """A template's body comes from one place: `file`, `text`, `key` or `keys`."""
+    """A template's body comes from one place: `file`, `text`, `key`, `keys` or `facts`."""
     for _, _, path, _, template in _templates(fleet):
-        given = [f for f in ("file", "text", "key") if getattr(template, f) is not None]
+        given = [f for f in ("file", "text", "key", "facts") if getattr(template, f) is not None]
         given += ["keys"] if template.keys else []
         if len(given) != 1:
             what = f"says {' and '.join(given)}" if given else "says none of them"

@@ -20,6 +20,7 @@ def main() -> int:
     serving.add_argument(
         "--plan-only", action="store_true", help="keep state only: no test hosts, no DNS, no root needed"
     )
+    serving.add_argument("--api", metavar="ADDRESS", help="answer DigitalOcean's HTTP interface to records there")
     home = commands.add_parser("home", help="write the rehearsal's PULUMI_HOME")
     home.add_argument("folder", type=Path)
     asking = commands.add_parser("ask", help="ask a running daemon: ping, state, stop")
@@ -28,7 +29,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         if given.command == "serve":
-            Cloud(given.run.resolve(), plan_only=given.plan_only).serve()
+            Cloud(given.run.resolve(), plan_only=given.plan_only, api=given.api).serve()
         elif given.command == "home":
             write_home(given.folder.resolve(), PACKAGES)
         else:

@@ -87,8 +87,9 @@ class _Line(socketserver.StreamRequestHandler):
 class Cloud:
     """The daemon's life: serve, answer, stop. The state outlives it."""
 
-    def __init__(self, run: Path, *, plan_only: bool) -> None:
+    def __init__(self, run: Path, *, plan_only: bool, api: str | None = None) -> None:
         self.run = run
+        self.api = api
         self.world = World(run, plan_only=plan_only)
         # A queue and no event: a signal may come while the main thread holds an event's own lock.
         self.stopping: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -121,6 +122,10 @@ class Cloud:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.put(None))
         self.world.resume()
+        if self.api is not None:
+            from rehearsal.cloud import records_api
+
+            records_api.serve(self.world, (self.api, records_api.PORT), self.run / records_api.PART)
         with _bound(path) as control:
             control.cloud = self
             thread = threading.Thread(target=control.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)

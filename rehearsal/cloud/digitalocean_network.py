@@ -71,12 +71,12 @@ class DnsRecord(Kind):
 
     def made(self, inputs: Bag, serial: int, region: str) -> tuple[str, Bag, dict[str, Any]]:
         self._refuse_cname_beside_others(inputs, None)
-        outputs = {"fqdn": _fqdn(inputs), "ttl": inputs.get("ttl", 1800)}
+        outputs = {"fqdn": fqdn(inputs), "ttl": inputs.get("ttl", 1800)}
         return str(1_700_000_000 + serial), outputs, {}
 
     def changed(self, record: Record, before: Record) -> None:
         self._refuse_cname_beside_others(record.inputs, record.id)
-        record.outputs["fqdn"] = _fqdn(record.inputs)
+        record.outputs["fqdn"] = fqdn(record.inputs)
         record.outputs.setdefault("ttl", 1800)
 
     def arrived(self, record: Record) -> None:
@@ -103,7 +103,8 @@ def _wrong_value(kind: str, value: str) -> str:
     return ""
 
 
-def _fqdn(inputs: Bag) -> str:
+def fqdn(inputs: Bag) -> str:
+    """A record's full name."""
     name, domain = inputs["name"], inputs["domain"]
     return str(domain) if name == "@" else f"{name}.{domain}"
 

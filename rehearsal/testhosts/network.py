@@ -105,6 +105,7 @@ def up() -> None:
                 f"address replace {settings.dns4()}/16 dev {bridge}",
                 f"address replace {settings.acme4()}/16 dev {bridge}",
                 f"address replace {settings.people4()}/16 dev {bridge}",
+                f"address replace {settings.cloud4()}/16 dev {bridge}",
                 # nodad: otherwise each address is unusable for its first second.
                 f"address replace {settings.gateway6()}/64 dev {bridge} nodad",
                 f"address replace {settings.dns6()}/64 dev {bridge} nodad",

@@ -96,6 +96,11 @@ def people4() -> str:
     return f"{subnet()}.0.55"
 
 
+def cloud4() -> str:
+    """Where the cloud's own HTTP interface answers."""
+    return f"{subnet()}.0.56"
+
+
 def internet() -> str:
     """The namespace that plays the internet."""
     return f"{prefix()}-net"

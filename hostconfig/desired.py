@@ -149,6 +149,8 @@ class Firewall(Strict):
     scopes: dict[RuleName, Scope] = {}
     fabric_default: Literal["open", "closed"] = "open"
     fabric_interface: Interface = "void0"
+    redirected: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+    """Ports of which another table sends connections on to a port that nobody else may reach."""
 
 
 class Peer(Strict):

@@ -5,6 +5,7 @@ Strict, frozen, nothing left to decide. All times are in seconds.
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -119,9 +120,24 @@ class Front(Strict):
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
         """Two servers of one name: nginx takes the first and warns nobody who reads."""
-        said = [n for it in (*self.trees.values(), *self.services.values()) for n in it.names]
+        said = [name for tree in self.trees.values() for name in tree.names]
+        said += [name for service in self.services.values() for name in service.names]
         said += self.redirects
         twice = sorted({name for name in said if said.count(name) > 1})
         if twice:
             raise ValueError(f"{self.hostname}: {', '.join(twice)}: answered twice: each name belongs to one site")
+        return self
+
+    @model_validator(mode="after")
+    def _each_address_means_one_service(self) -> Self:
+        """Two services at one virtual address: a client of the one would be answered by the other."""
+        network = ip_network(self.virtual)
+        taken: dict[str, str] = {}
+        for label, service in sorted(self.services.items()):
+            if ip_address(service.address) not in network:
+                raise ValueError(f"{self.hostname}: {label}: {service.address} is not in {self.virtual}")
+            if service.address in taken:
+                other = taken[service.address]
+                raise ValueError(f"{self.hostname}: {other} and {label} have one address, {service.address}")
+            taken[service.address] = label
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from hostconfig.desired import Desired
+from hostconfig.desired import Desired, Opening
 from hostconfig.files import render
 from hostconfig.parts import ManagedFile, Part, Platform
 from hostconfig.services import at_boot
@@ -32,6 +32,17 @@ def matches(sources: tuple[str, ...]) -> list[str]:
     return [f"{word[family]} {{ {', '.join(sorted(families[family]))} }} " for family in sorted(families)]
 
 
+def redirected(opening: Opening, ports: tuple[int, ...]) -> str:
+    """The rule for connections that came for one of an opening's ports and were sent on; empty where none is."""
+    if opening.proto != "tcp" or opening.ports is None:
+        return ""
+    first, _, last = opening.ports.partition("-")
+    sent_on = [str(port) for port in sorted(set(ports)) if int(first) <= port <= int(last or first)]
+    if not sent_on:
+        return ""
+    return f"meta l4proto tcp ct status dnat ct original proto-dst {{ {', '.join(sent_on)} }}"
+
+
 def lines_of(desired: Desired) -> tuple[list[str], list[str]]:
     """(rules for everybody, rules for what comes over the fabric), in name order."""
     openings = []
@@ -41,6 +52,8 @@ def lines_of(desired: Desired) -> tuple[list[str], list[str]]:
                 openings.append(f'{match}meta l4proto {{ icmp, ipv6-icmp }} accept comment "{name}"')
             else:
                 openings.append(f'{match}{opening.proto} dport {opening.ports} accept comment "{name}"')
+                if sent_on := redirected(opening, desired.firewall.redirected):
+                    openings.append(f'{match}{sent_on} accept comment "{name}"')
     scoped, closing = [], []
     for name, scope in sorted(desired.firewall.scopes.items()):
         where = f"{scope.proto} dport {scope.ports}"

@@ -14,8 +14,10 @@ from hostconfig.base import base
 from hostconfig.clock import clock
 from hostconfig.desired import Desired
 from hostconfig.desired_control import Agents, Servers
+from hostconfig.desired_front import Front
 from hostconfig.fabric import fabric, link_of
 from hostconfig.firewall import firewall
+from hostconfig.front import front
 from hostconfig.parts import HostPlan, Init, Part, Platform
 from hostconfig.pki import pki
 from hostconfig.resolver import resolver
@@ -23,7 +25,7 @@ from hostconfig.servers import servers
 from hostconfig.sshd import sshd
 from hostconfig.ways_in import ways_in
 
-AnyDesired = Desired | Servers | Agents
+AnyDesired = Desired | Servers | Agents | Front
 Concern = Callable[[Any, Platform], Part]
 
 
@@ -32,7 +34,7 @@ class Layer:
     """One layer of a host: nothing in it needs a later one."""
 
     name: str
-    record: type[Desired] | type[Servers] | type[Agents]
+    record: type[Desired] | type[Servers] | type[Agents] | type[Front]
     concerns: tuple[Concern, ...]
 
 
@@ -42,6 +44,7 @@ LAYERS = {
         Layer("ground", Desired, (base, clock, resolver, sshd, firewall, fabric, pki, ways_in)),
         Layer("servers", Servers, servers),
         Layer("agents", Agents, agents),
+        Layer("front", Front, (front,)),
     )
 }
 INITS: tuple[Init, ...] = ("runit", "systemd")

@@ -17,15 +17,11 @@ from hostconfig.files import render
 from hostconfig.parts import ManagedFile, Part, Platform, Service
 from hostconfig.pki import WAY_IN, looping
 from hostconfig.services import hang_up, restart
+from hostconfig.tls import CIPHERS
 
 ACME = "fleet-acme"
 BODY = "32m"
 RENEW_DAYS = 30
-CIPHERS = ":".join(
-    f"ECDHE-{key}-{cipher}"
-    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
-    for key in ("ECDSA", "RSA")
-)
 # Of one Vault each: opening one must not end up at another, nor may another answer for its health.
 LOCAL = "/v1/sys/(unseal|seal-status|init|health)"
 

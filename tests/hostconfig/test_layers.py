@@ -20,6 +20,7 @@ from hostconfig.parts import HostPlan, Platform
 from hostconfig.plan import LAYERS, AnyDesired, parse, paths_to_look_at, plan_of
 from hostconfig.scripts import script
 from tests.hostconfig.control_samples import CLIENT, layers, servers, voter, worker
+from tests.hostconfig.front_samples import sample as front_sample
 from tests.hostconfig.samples import sample
 from tests.hostconfig.simulation import bare, carried_out
 
@@ -104,6 +105,7 @@ def test_no_two_layers_of_a_host_share_a_file_or_a_supervised_service(name: str)
         plan_of(parse("ground", sample(os=platform.os)), platform),
         plan_of(parse("servers", servers(platform.os, client=CLIENT)), platform),
         plan_of(parse("agents", voter(platform.os)), platform),
+        plan_of(parse("front", front_sample(os=platform.os)), platform),
     ]
     for things in (
         [file.path for plan in plans for file in plan.files],
@@ -216,5 +218,5 @@ def test_a_template_belongs_to_the_layers_that_use_it() -> None:
     assert "templates/agents/tokens.j2" in files["agents"]
     assert "templates/agents/tokens.j2" not in files["servers"] | files["ground"]
     every = {str(f.relative_to(codes.PACKAGE)) for f in codes.TEMPLATES.rglob("*.j2")}
-    assert every <= files["ground"] | files["servers"] | files["agents"], "a template that no layer knows"
+    assert every <= set().union(*files.values()), "a template that no layer knows"
     assert len({codes.code(layer) for layer in LAYERS}) == len(LAYERS)

@@ -13,6 +13,7 @@ from components.dns.plan import records
 from components.fabric.component import Fabric, FabricArgs
 from components.machines.clouds import Clouds, CloudsArgs, Projects, ProjectsArgs
 from components.machines.component import fleet_machines
+from components.mirror_proxy.component import MirrorProxy, MirrorProxyArgs
 from components.services.component import Services, services_args
 from model import BadData, load
 
@@ -31,12 +32,17 @@ def main() -> None:
     stands_on = {name: machine.resource for name, machine in machines.items()}
     fabric = Fabric("fabric", FabricArgs(fleet, born, stands_on, Path(".fleet") / pulumi.get_stack()))
 
+    latest = fabric.states
     if fleet.control is not None:
         servers = Servers("servers", HostsArgs(fleet, fabric.connections, fabric.states, stands_on))
         rights = control(fleet, fabric.born)
         # Hosts fetch their tokens by themselves as soon as they may: a Vault that is shut holds no host up.
-        Agents("agents", HostsArgs(fleet, fabric.connections, {**fabric.states, **servers.states}, stands_on))
+        agents = Agents("agents", HostsArgs(fleet, fabric.connections, {**fabric.states, **servers.states}, stands_on))
+        latest = {**fabric.states, **agents.states}
         Services("services", services_args(fleet, rights.nomad.ready if rights else ()))
+
+    if fleet.front is not None:
+        MirrorProxy("mirror-proxy", MirrorProxyArgs(fleet, fabric.connections, latest, stands_on))
 
     pulumi.export("hosts", fabric.hosts)
 

@@ -11,6 +11,7 @@ from typing import Any
 from components.born import Born, from_data, operator_keys
 from components.control.hosts import pki, server_names, ways_in
 from components.fabric.plan import document, endpoint, joining, peer_of, peering, scopes_on
+from components.mirror_proxy.plan import redirected
 from model import Fleet
 from model.fleet import Operator
 from model.machine import Opening
@@ -66,6 +67,12 @@ def connection(fleet: Fleet, host: str, born: Mapping[str, Born]) -> dict[str, A
 
 def _opening(rule: Opening) -> dict[str, Any]:
     return {"proto": rule.proto, "ports": rule.ports, "from": list(rule.from_), "why": rule.why}
+
+
+def _redirected(fleet: Fleet, host: str) -> dict[str, Any]:
+    """Said only where there is a front: other hosts' firewalls show no difference."""
+    ports = redirected(fleet, host)
+    return {"redirected": ports} if ports else {}
 
 
 def _user(name: str, operator: Operator, keys: Keys) -> dict[str, Any]:
@@ -126,6 +133,7 @@ def desired(
             },
             "fabric_default": fleet.fabric.default,
             "fabric_interface": fleet.fabric.interface,
+            **_redirected(fleet, host),
         },
         "fabric": {
             "interface": fleet.fabric.interface,

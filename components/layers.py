@@ -15,6 +15,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "vault": ("control:Vault",),
     "policies": ("control:Vault", "control:Nomad", "control:Consul"),
     "agents": ("control:Agents",),
+    "front": ("mirror_proxy",),
     "services": ("services",),
 }
 

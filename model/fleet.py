@@ -15,6 +15,7 @@ from model.access import Access
 from model.clouds import Aws, DigitalOcean, Gcp
 from model.control import Control
 from model.dns import Zone
+from model.front import FrontData
 from model.machine import Machine, Opening, OpeningFrom, Role
 from model.services import Image, ImageName, Service, ServiceName
 from model.strict import IP, IPv4, IPv6, Name, Network, Ports, PublicKey, Strict, Text, WireGuardKey
@@ -136,6 +137,7 @@ class Fleet(Strict):
     gcp: Gcp | None = None
     control: Control | None = None
     access: Access | None = None
+    front: FrontData | None = None
     images: dict[ImageName, Image] = {}
     services: dict[ServiceName, Service] = Field(default={}, description="one file each: services/<name>.yaml")
     service_files: dict[ServiceName, dict[Text, str]] = Field(
@@ -179,6 +181,13 @@ class Fleet(Strict):
     def clients(self) -> tuple[str, ...]:
         """The managed machines that run jobs, in name order."""
         return tuple(n for n, m in self.managed.items() if any(self.roles[r].nomad for r in m.roles if r in self.roles))
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """The managed machines that answer public names, in name order: those that rest from it too."""
+        if self.front is None:
+            return ()
+        return tuple(n for n in self.having(self.front.role) if n in self.managed and n in self.peers)
 
     @property
     def fabric_network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -262,8 +262,8 @@ class Service(Group):
     resting: tuple[Name, ...] = Field(default=(), description="duties; a machine that rests from one gets no copy")
     periodic: Periodic | None = None
     every: Period | None = Field(default=None, description="period of a sync")
-    front: Literal["mirrors", "control"] | None = Field(
-        default=None, description="this service is the front that vhosts mean by `through`"
+    front: Literal["control"] | None = Field(
+        default=None, description="this service is the front that vhosts mean by `through: control`"
     )
     group: Label | None = Field(default=None, description="name of the one group, where it is not the service's")
     groups: dict[Label, Group] = {}

@@ -1,4 +1,4 @@
-"""The public names of services: which machines answer for them, and where the zones lead them. Pure."""
+"""The public names: who answers for each, at which machines, and where the zones lead them. Pure."""
 
 from __future__ import annotations
 
@@ -28,6 +28,23 @@ class Public:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A public name: where the data say it, whose it is, at which machines requests for it may arrive.
+
+    `by_front`: the mirrors' front answers it, out of a tree, by a redirect or from the service behind.
+    `elsewhere`: it may lead outside, from where requests come to these machines.
+    """
+
+    name: str
+    path: Where
+    owner: str
+    machines: frozenset[str]
+    public: bool = True
+    by_front: bool = True
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True)
 class Answer:
     """Where a name leads: to machines of ours, or outside."""
 
@@ -44,20 +61,50 @@ def vhosts(fleet: Fleet) -> Iterator[Public]:
                 yield Public(placed.service, path, registration, registration.vhost, placed)
 
 
-def fronts(fleet: Fleet, word: str) -> tuple[str, ...]:
-    """The services that are the front which vhosts mean by a word."""
-    return tuple(n for n, s in sorted(fleet.services.items()) if s.front == word and s.held is None)
+def named(fleet: Fleet) -> Iterator[Named]:
+    """Every public name that somebody answers or keeps: of trees, of redirects, of services."""
+    front = fleet.front
+    mirrors = frozenset(fleet.mirrors)
+    for label, tree in front.trees.items() if front else ():
+        path: Where = ("front", "trees", label)
+        for i, name in enumerate(tree.names):
+            yield Named(name, (*path, "names", i), f"the tree {label}", mirrors)
+        for name in tree.elsewhere:
+            yield Named(name, (*path, "elsewhere", name), f"the tree {label}", mirrors, elsewhere=True)
+    for name in front.redirects if front else ():
+        yield Named(name, ("front", "redirects", name), "a redirect", mirrors)
+    for public in vhosts(fleet):
+        it = public.vhost
+        machines = machines_of(fleet, public)
+        for i, name in enumerate(it.names):
+            place = (*public.path, "names", i)
+            yield Named(name, place, public.service, machines, it.public, it.through == "mirrors")
+
+
+def control_fronts(fleet: Fleet) -> tuple[str, ...]:
+    """The services that are the control hosts' front."""
+    return tuple(n for n, s in sorted(fleet.services.items()) if s.front == "control" and s.held is None)
 
 
 def machines_of(fleet: Fleet, public: Public) -> frozenset[str]:
     """The machines at which requests for a vhost may arrive."""
+    if public.vhost.through == "mirrors":
+        return frozenset(fleet.mirrors)
     if public.vhost.through == "own":
         return frozenset(eligible(fleet, fleet.services[public.service], public.placed))
     found: set[str] = set()
-    for name in fronts(fleet, public.vhost.through):
+    for name in control_fronts(fleet):
         for placed in groups_of(name, fleet.services[name]):
             found |= set(eligible(fleet, fleet.services[name], placed))
     return frozenset(found)
+
+
+def copies(fleet: Fleet, public: Public) -> int:
+    """How many copies of a service there may be at once, those of the next version too."""
+    service, group = fleet.services[public.service], public.placed.group
+    update = group.update or service.update
+    standing = len(eligible(fleet, service, public.placed)) if service.everywhere else group.count
+    return max(1, standing + ((update.canary or 0) if update else 0))
 
 
 def zone_of(fleet: Fleet, name: str) -> tuple[str, str] | None:
@@ -89,11 +136,11 @@ def _answer(fleet: Fleet, zone: str, label: str, names: Names, steps: int) -> An
     if said in it.aliases:
         alias = it.aliases[said]
         if alias.machine is not None:
-            return Answer(frozenset({alias.machine}))
+            return Answer(frozenset({alias.machine} & set(fleet.machines)))
         if alias.name is None or not steps:
             return Answer(outside=True)
         return _answer(fleet, zone, alias.name, names, steps - 1) or Answer()
-    return Answer(frozenset(machines)) if machines else None
+    return Answer(frozenset(machines)) if machines or said in it.pools else None
 
 
 def _labels(fleet: Fleet, zone: str) -> dict[str, str]:
@@ -119,7 +166,7 @@ def _wildcard(label: str, names: Names) -> str | None:
 
 @dataclass(frozen=True)
 class Derived:
-    """A CNAME that a vhost needs and the zone does not hold: to another name of the zone, or to a machine."""
+    """A CNAME that a public name needs and the zone does not hold: to another name of the zone, or to a machine."""
 
     zone: str
     label: str
@@ -128,26 +175,30 @@ class Derived:
 
 
 def derived(fleet: Fleet) -> tuple[Derived, ...]:
-    """The CNAMEs that public vhosts need where their zone says nothing, by zone and name."""
+    """The CNAMEs that public names need where their zone says nothing, by zone and name."""
     found: dict[tuple[str, str], Derived] = {}
-    for public in vhosts(fleet):
-        for name in public.vhost.names:
-            place = zone_of(fleet, name)
-            if public.vhost.public and place is not None and answer(fleet, name) is None:
-                target = _target(fleet, place[0], place[1], machines_of(fleet, public))
-                if target is not None:
-                    found.setdefault(place, target)
+    for it in named(fleet):
+        place = zone_of(fleet, it.name)
+        if it.public and not it.elsewhere and place is not None and answer(fleet, it.name) is None:
+            target = _target(fleet, place[0], place[1], it)
+            if target is not None:
+                found.setdefault(place, target)
     return tuple(found[place] for place in sorted(found))
 
 
-def _target(fleet: Fleet, zone: str, label: str, machines: frozenset[str]) -> Derived | None:
-    """The zone's pool with the most of the machines and no other; else the one machine there is."""
-    pools: dict[str, set[str]] = {}
+def _target(fleet: Fleet, zone: str, label: str, it: Named) -> Derived | None:
+    """The zone's pool with the most of the machines and no other; else the one machine there is.
+
+    A machine that rests counts: a drain leaves names where they are. The front's own pools go before others.
+    """
+    duty = fleet.front.duty if fleet.front and it.by_front else None
+    pools: dict[str, tuple[bool, int, str]] = {}
     for name, pool in fleet.zones[zone].pools.items():
-        members = {m for m in fleet.having(pool.role) if pool.duty not in fleet.machines[m].resting}
-        if members and members <= machines:
-            pools[name] = members
+        members = set(fleet.having(pool.role))
+        awake = {m for m in members if pool.duty not in fleet.machines[m].resting}
+        if awake and awake <= it.machines:
+            pools[name] = (pool.duty != duty, -len(members), name)
     if pools and label != "@":
-        return Derived(zone, label, name=min(pools, key=lambda p: (-len(pools[p]), p)))
-    named = sorted(machines & set(machine_labels(fleet, zone)))
-    return Derived(zone, label, machine=named[0]) if len(named) == 1 and label != "@" else None
+        return Derived(zone, label, name=min(pools, key=lambda p: pools[p]))
+    own = sorted(it.machines & set(machine_labels(fleet, zone)))
+    return Derived(zone, label, machine=own[0]) if len(own) == 1 and label != "@" else None

@@ -10,6 +10,7 @@ from model.checks import (
     control,
     dns,
     fabric,
+    front,
     hosts,
     machines,
     mounts,
@@ -36,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     *placement.RULES,
     *templates.RULES,
     *vhosts.RULES,
+    *front.RULES,
 )
 
 
@@ -71,6 +73,8 @@ EVIDENT: frozenset[Rule] = frozenset(
         placement.constraints_name_no_host,
         templates.templates_have_one_body,
         vhosts.checks_end_before_the_next,
+        front.endings_are_of_one_kind,
+        front.virtual_addresses_are_nobodys,
         control.vault_can_be_opened,
         control.leaves_are_renewed_in_time,
         access.directories_are_asked_in_private,

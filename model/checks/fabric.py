@@ -88,7 +88,7 @@ def scopes_allow_something(fleet: Fleet) -> Iterator[Found]:
 
 
 def networks_stay_apart(fleet: Fleet) -> Iterator[Found]:
-    """The fabric and the clouds' networks have ranges that do not overlap."""
+    """The fabric, the clouds' networks and the front's virtual one have ranges that do not overlap."""
     ranges: list[tuple[Where, str]] = [(("fabric", "subnet"), fleet.fabric.subnet)]
     if fleet.digitalocean:
         ranges += [(("digitalocean", "vpcs", n, "range"), v.range) for n, v in fleet.digitalocean.vpcs.items()]
@@ -96,6 +96,8 @@ def networks_stay_apart(fleet: Fleet) -> Iterator[Found]:
         ranges += [(("aws", "networks", n, "range"), v.range) for n, v in fleet.aws.networks.items()]
     if fleet.gcp:
         ranges += [(("gcp", "networks", n, "range"), v.range) for n, v in fleet.gcp.networks.items()]
+    if fleet.front:
+        ranges.append((("front", "virtual"), fleet.front.virtual))
     networks = [(path, ipaddress.ip_network(text)) for path, text in ranges]
     for i, (path, network) in enumerate(networks):
         for other_path, other in networks[:i]:

@@ -70,7 +70,8 @@ def openings_are_for_all_or_some(fleet: Fleet) -> Iterator[Found]:
             yield Found((*path, "from"), "says world and names networks", "keep world alone, or leave it out")
 
 
-def _holds(ports: str, port: int) -> bool:
+def holds(ports: str, port: int) -> bool:
+    """Whether a port is among the ports of an opening."""
     low, _, high = ports.partition("-")
     return int(low) <= port <= int(high or low)
 
@@ -78,7 +79,7 @@ def _holds(ports: str, port: int) -> bool:
 def sshd_is_reachable(fleet: Fleet) -> Iterator[Found]:
     """Every managed machine lets ssh in, or nobody could mend it."""
     for name in fleet.managed:
-        if not any(o.proto == "tcp" and _holds(o.ports, SSHD) for _, o in openings_of(fleet, name)):
+        if not any(o.proto == "tcp" and holds(o.ports, SSHD) for _, o in openings_of(fleet, name)):
             yield Found(("machines", name), f"no opening lets tcp {SSHD} in", "declare `ssh` in base.openings")
 
 
@@ -87,7 +88,7 @@ def fabric_port_is_open(fleet: Fleet) -> Iterator[Found]:
     for name, machine in fleet.peers.items():
         port = (machine.fabric and machine.fabric.port) or fleet.fabric.port
         opened = (o for _, o in openings_of(fleet, name) if o.proto == "udp" and "world" in o.from_)
-        if machine.managed and not any(_holds(o.ports, port) for o in opened):
+        if machine.managed and not any(holds(o.ports, port) for o in opened):
             yield Found(("machines", name, "fabric"), f"no opening lets udp {port} in", "declare it in openings")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from model.checks.rule import Found
 from model.fleet import Fleet
+from model.front import OWN_PORTS
 from model.placement import (
     Offered,
     Placed,
@@ -30,6 +31,8 @@ USUAL = frozenset(
 )
 # What control hosts answer on by themselves, whatever jobs they run.
 WAYS_IN = {80: "their own way in", 443: "their own way in"}
+# What the front has on its machines: the two public ports, and those of its slots.
+FRONT = dict.fromkeys((80, 443, *OWN_PORTS), "the front")
 
 
 def few(names: Iterable[str]) -> str:
@@ -103,8 +106,15 @@ def _surely(service: Service, placed: Placed, machines: dict[str, Offered]) -> b
     return service.everywhere or placed.group.count >= len(machines)
 
 
+def _owner(fleet: Fleet, machine: str, port: int) -> str | None:
+    """What of a machine itself has a port."""
+    if machine in fleet.voters and port in WAYS_IN:
+        return WAYS_IN[port]
+    return FRONT.get(port) if machine in fleet.mirrors else None
+
+
 def static_ports_are_free(fleet: Fleet) -> Iterator[Found]:
-    """A fixed port of a machine belongs to one group, and to none where the machine's own way in has it."""
+    """A fixed port of a machine belongs to one group, and to none where the machine itself has it."""
     taken: dict[tuple[str, int, str], Where] = {}
     for service, placed in all_groups(fleet):
         machines = eligible(fleet, service, placed)
@@ -118,8 +128,8 @@ def static_ports_are_free(fleet: Fleet) -> Iterator[Found]:
                 other = taken.setdefault(key, path)
                 if other != path:
                     clash.append(f"{port.static} of {machine} is taken by {'.'.join(map(str, other))}")
-                elif machine in fleet.voters and port.static in WAYS_IN:
-                    clash.append(f"{port.static} of {machine} is taken by {WAYS_IN[port.static]}")
+                elif (owner := _owner(fleet, machine, port.static or 0)) is not None:
+                    clash.append(f"{port.static} of {machine} is taken by {owner}")
             if clash:
                 yield Found((*path, "static"), clash[0], "take another port, or let Nomad choose one")
 
@@ -142,13 +152,14 @@ def constraints_name_no_host(fleet: Fleet) -> Iterator[Found]:
 
 
 def duties_are_somebodys(fleet: Fleet) -> Iterator[Found]:
-    """A machine rests from a duty that a pool or a service knows."""
+    """A machine rests from a duty that a pool, a service or the front knows."""
     known = {p.duty for z in fleet.zones.values() for p in z.pools.values() if p.duty}
     known |= {duty for service in fleet.services.values() for duty in service.resting}
+    known |= {fleet.front.duty} if fleet.front else set()
     for name, machine in sorted(fleet.machines.items()):
         for duty in machine.resting:
             if duty not in known:
-                what = f"{duty} is no duty of a pool or service"
+                what = f"{duty} is no duty of a pool, a service or the front"
                 said = ", ".join(sorted(known)) or "none is known"
                 yield Found(("machines", name, "resting", duty), what, f"write one of: {said}")
 

@@ -10,7 +10,7 @@ from model.fleet import Fleet
 from model.placement import all_groups
 from model.reading import Where
 from model.registration import seconds
-from model.vhosts import answer, derived, fronts, machines_of, vhosts, zone_of
+from model.vhosts import answer, control_fronts, derived, named, vhosts, zone_of
 
 
 def registered_ports_are_there(fleet: Fleet) -> Iterator[Found]:
@@ -53,24 +53,33 @@ def http_checks_have_a_path(fleet: Fleet) -> Iterator[Found]:
 
 
 def public_names_are_once(fleet: Fleet) -> Iterator[Found]:
-    """A public name belongs to one service, and the names of the control plane to none."""
+    """A public name belongs to one service, tree or redirect, and the names of the control plane to none."""
     owners: dict[str, str] = {}
     if fleet.control is not None:
         names = fleet.control.names
         owners = dict.fromkeys((names.nomad, names.consul, names.vault), "the control plane")
+    for it in named(fleet):
+        if it.name in owners:
+            yield Found(it.path, f"{it.name} belongs to {owners[it.name]} already", "keep one of the two")
+        owners.setdefault(it.name, it.owner)
+
+
+def public_names_have_a_service(fleet: Fleet) -> Iterator[Found]:
+    """A public name leads to a service that is there: one that is held, or has no copies, answers nobody."""
     for public in vhosts(fleet):
-        for i, name in enumerate(public.vhost.names):
-            owner = owners.setdefault(name, public.service)
-            place = (*public.path, "names", i)
-            if owner != public.service or name in public.vhost.names[:i]:
-                yield Found(place, f"{name} is {owner}'s already", "keep one of the two")
+        held = fleet.services[public.service].held is not None
+        if public.vhost.public and (held or not public.placed.group.count):
+            what = f"{public.service} {'is held' if held else 'has no copy'}"
+            yield Found((*public.path, "public"), what, "write `public: false` until it is there")
 
 
 def vhosts_are_checked(fleet: Fleet) -> Iterator[Found]:
-    """A service behind a public name has a health check, or says why it has none."""
+    """A service behind a public name has a health check; only one that no front asks may say why it has none."""
     for public in vhosts(fleet):
-        if not public.registration.checks and public.vhost.unchecked is None:
-            yield Found(public.path, "the registration has no check", "add `checks:`, or say why not: `unchecked:`")
+        own = public.vhost.through == "own"
+        if not public.registration.checks and not (own and public.vhost.unchecked is not None):
+            what = "the registration has no check, so a dead copy of it looks like a live one"
+            yield Found(public.path, what, f"add `checks:`{', or say why not: `unchecked:`' if own else ''}")
 
 
 def strangers_only_read(fleet: Fleet) -> Iterator[Found]:
@@ -92,37 +101,39 @@ def fronts_find_their_services(fleet: Fleet) -> Iterator[Found]:
 
 
 def vhosts_have_a_front(fleet: Fleet) -> Iterator[Found]:
-    """The front that a vhost goes through is exactly one service."""
+    """The front that a vhost goes through is there: the mirrors by `front`, the control hosts by one service."""
     for public in vhosts(fleet):
-        through = public.vhost.through
-        found = fronts(fleet, through)
-        if through != "own" and public.vhost.public and len(found) != 1:
+        through, place = public.vhost.through, (*public.path, "through")
+        if not public.vhost.public:
+            continue
+        if through == "mirrors" and fleet.front is None:
+            yield Found(place, "the stack has no front", "write `front:` with the mirrors' role, or `through: own`")
+        found = control_fronts(fleet)
+        if through == "control" and len(found) != 1:
             what = f"{', '.join(found)} are all" if found else "no service is"
-            way_out = f"write `front: {through}` at one service, or `through: own`"
-            yield Found((*public.path, "through"), f"{what} the front {through}", way_out)
+            way_out = "write `front: control` at one service, or `through: own`"
+            yield Found(place, f"{what} the front control", way_out)
 
 
 def vhosts_are_led_to_their_front(fleet: Fleet) -> Iterator[Found]:
     """A public name is in a zone of ours and leads to the machines that answer it, and to no other."""
     made = {(d.zone, d.label) for d in derived(fleet)}
-    for public in vhosts(fleet):
-        machines = machines_of(fleet, public)
-        if not public.vhost.public or not machines:
+    for it in named(fleet):
+        if not it.public or not it.machines:
             continue
-        for i, name in enumerate(public.vhost.names):
-            # A name that is held and leads nowhere at all is what the rules about zones speak of.
-            place: Where = (*public.path, "names", i)
-            zone = zone_of(fleet, name)
-            found = answer(fleet, name)
-            if zone is None:
-                yield Found(place, f"{name} is in no zone of ours", f"write one of {', '.join(fleet.zones) or 'ours'}")
-            elif found is None and zone not in made:
-                what = f"the zone does not answer {name}, and no pool of it has just {few(sorted(machines))}"
-                yield Found(place, what, f"write it in zones.{zone[0]}, or a pool of those machines")
-            elif found is not None and (found.outside or not found.machines <= machines):
-                astray = "outside" if found.outside else few(sorted(found.machines - machines))
-                what = f"{name} leads {astray}, and is answered by {few(sorted(machines))}"
-                yield Found(place, what, "point the name at them, or go through another front")
+        # A name that is held and leads nowhere at all is what the rules about zones speak of.
+        name, machines = it.name, few(sorted(it.machines))
+        zone = zone_of(fleet, name)
+        found = answer(fleet, name)
+        if zone is None:
+            yield Found(it.path, f"{name} is in no zone of ours", f"write one of {', '.join(fleet.zones) or 'ours'}")
+        elif found is None and zone not in made:
+            what = f"the zone does not answer {name}, and no pool of it has just {machines}"
+            yield Found(it.path, what, f"write it in zones.{zone[0]}, or a pool of those machines")
+        elif found is not None and (found.outside or not found.machines <= it.machines) and not it.elsewhere:
+            astray = "outside" if found.outside else few(sorted(found.machines - it.machines))
+            what = f"{name} leads {astray}, and is answered by {machines}"
+            yield Found(it.path, what, "point the name at them, or go through another front")
 
 
 RULES = (
@@ -130,6 +141,7 @@ RULES = (
     checks_end_before_the_next,
     http_checks_have_a_path,
     public_names_are_once,
+    public_names_have_a_service,
     vhosts_are_checked,
     strangers_only_read,
     fronts_find_their_services,

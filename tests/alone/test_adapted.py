@@ -38,12 +38,12 @@ def test_a_fixed_port_becomes_one_of_the_moment() -> None:
 def test_variables_that_a_job_reads_are_found_with_their_keys() -> None:
     assert alone(LOCAL, "report").variables == {"nomad/jobs/web": {"key"}}
     assert alone(LOCAL, "build-rsyncd").variables == {"nomad/jobs/buildsync": {"users"}}
-    assert alone(LOCAL, "nginx").variables == {}
+    assert alone(LOCAL, "infradocs").variables == {}
 
 
 def test_a_pull_brings_what_it_pulls_from() -> None:
     assert companions(LOCAL, "sync") == ["shadow-rsyncd"]
-    assert companions(LOCAL, "nginx") == []
+    assert companions(LOCAL, "infradocs") == []
 
 
 def test_a_service_in_containers_is_refused_with_a_way_out() -> None:
@@ -55,4 +55,4 @@ def test_a_service_in_containers_is_refused_with_a_way_out() -> None:
     }
     contained: Fleet = LOCAL.model_copy(update={"roles": roles})
     with pytest.raises(CannotRunAloneError, match="runs in containers"):
-        alone(contained, "nginx")
+        alone(contained, "infradocs")

@@ -36,6 +36,7 @@ def test_no_layer_means_everything() -> None:
         ("fleet:machines:Machine$aws:ec2/instance:Instance::machines-instance-a-fra-de", {"ground"}),
         ("fleet:control:Vault$vault:index/policy:Policy::control-vault-policy-root", {"vault", "policies"}),
         ("fleet:control:Nomad$hosts:index:Gate::control-gate-nomad", {"policies"}),
+        ("fleet:mirror_proxy:MirrorProxy$hosts:index:State::front-a-nyc-us", {"front"}),
         ("fleet:services:Services$nomad:index/job:Job::service-docs", {"services"}),
         ("hosts:index:State::nobody", set()),
     ],

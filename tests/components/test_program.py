@@ -17,7 +17,7 @@ from tests.harness import ROOT, run_program, run_stack
 STACKS = ("local", "prod")
 # With an engine goes the only management token of its system.
 KEPT = {"control-vault-mount-secret", "control-vault-engine-nomad", "control-vault-engine-consul"}
-VERTICALS = {"machines", "dns", "fabric", "ground", "servers", "control", "agents", "services", "service"}
+VERTICALS = {"machines", "dns", "fabric", "ground", "servers", "control", "agents", "front", "services", "service"}
 MACHINES = {
     "digitalocean:index/droplet:Droplet",
     "aws:ec2/instance:Instance",
@@ -40,6 +40,7 @@ def test_a1_02_prod_asks_for_17_machines_66_records_and_16_ground_states() -> No
     assert len(states(program("prod"))) == counts["hosts:index:Identity"] == 16
     assert len(states(program("prod"), "servers")) == 3
     assert len(states(program("prod"), "agents")) == 16
+    assert len(states(program("prod"), "front")) == 3
     assert not [kind for kind in counts if kind.startswith(("aws:", "gcp:"))]
 
 

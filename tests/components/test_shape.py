@@ -100,7 +100,7 @@ def test_a_cloud_that_a_stack_does_not_name_is_not_imported(tmp_path: Path) -> N
     data = facts("local")
     gone = {f"machines/{name}": GONE for name in data["machines"] if name != "a-bru-be"}
     gone |= dict.fromkeys(("zones", "digitalocean", "aws", "gcp", "fabric/scopes", "base/pinned_names"), GONE)
-    gone |= dict.fromkeys(("control", "access", "services", "service_files"), GONE)
+    gone |= dict.fromkeys(("control", "access", "front", "services", "service_files"), GONE)
     metal = write(tmp_path / "metal", changed(data, gone))
     assert _imported("local", metal, tmp_path / "run-metal") == []
     assert _imported("prod", ROOT / "stacks" / "prod", tmp_path / "run-prod") == ["pulumi_digitalocean"]

@@ -15,6 +15,19 @@ SCOPE = "fabric/scopes/sync"
 KEY = "A" * 42 + "A="
 OTHER_KEY = "B" * 42 + "A="
 ODD = {"proto": "tcp", "ports": "9999", "why": "a test"}
+# A front with one tree, under all the names of local's zone that lead to the mirrors.
+FRONT = {
+    "role": "mirror",
+    "duty": "front",
+    "certificate": {"names": ["*.fleet.example", "*.s.fleet.example"]},
+    "trees": {
+        "packages": {
+            "names": ["repo.fleet.example", "repo-us.fleet.example", "mirrors.fleet.example"],
+            "volume": "dist_mirror",
+        }
+    },
+    "unanswered": {"metrics.fleet.example": "a test"},
+}
 UNMANAGED = {
     "purpose": "not ours",
     "region": "bru",

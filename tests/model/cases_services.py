@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.checks import placement, services, templates, vhosts
-from tests.model.case import UNMANAGED, ZONE, Case
+from model.checks import placement, services, templates
+from tests.model.case import UNMANAGED, Case
 from tests.model.change import GONE, Changes
 
 CHECKS = [{"path": "/"}]
@@ -80,7 +80,6 @@ GRANT = {
 }
 KEY: dict[str, Any] = {"key": "password"}
 ARM = {**UNMANAGED, "managed": True, "arch": "aarch64", "roles": ["worker"], "fabric": {"address": "10.99.0.99"}}
-FRONT = {"block": "webserver", "webserver": {}, "datacenters": ["mirrors"], "everywhere": True, "front": "mirrors"}
 
 CASES = (
     Case(
@@ -268,79 +267,5 @@ CASES = (
             {"access/nomad/policies/probe-reads": GRANT},
             templates=template("secrets/key", text='{{ with nomadVar "nomad/jobs/other" }}{{ .x }}{{ end }}'),
         ),
-    ),
-    Case(
-        vhosts.registered_ports_are_there,
-        probe(registers={"probe": {"port": "htpp", "checks": CHECKS}}),
-        probe(ports={"http": {}, "other": {}}),
-    ),
-    Case(
-        vhosts.checks_end_before_the_next,
-        probe(registers={"probe": {"port": "http", "checks": [{"path": "/", "every": "5s", "timeout": "30s"}]}}),
-        probe(registers={"probe": {"port": "http", "checks": [{"path": "/", "every": "5s", "timeout": "4s"}]}}),
-    ),
-    Case(
-        vhosts.http_checks_have_a_path,
-        probe(registers={"probe": {"port": "http", "checks": [{"kind": "http"}]}}),
-        probe(registers={"probe": {"port": "http", "checks": [{"kind": "tcp"}]}}),
-    ),
-    Case(
-        vhosts.public_names_are_once,
-        probe(registers=named("registry.fleet.example"))
-        | {"services/other": PROBE | {"registers": {"o": named("registry.fleet.example")["probe"]}}},
-        probe(registers=named("registry.fleet.example")),
-    ),
-    Case(
-        vhosts.public_names_are_once,
-        probe(registers=named("vault.fleet.example", public=False)),
-        probe(registers=named("spare.fleet.example", public=False)),
-    ),
-    Case(
-        vhosts.vhosts_are_checked,
-        probe(registers={"probe": {**named("registry.fleet.example")["probe"], "checks": []}}),
-        probe(
-            registers={"probe": {**named("registry.fleet.example", unchecked="it has no page")["probe"], "checks": []}}
-        ),
-    ),
-    Case(
-        vhosts.fronts_find_their_services,
-        probe(
-            {"services/front": PROBE | FRONT | {"registers": {}}},
-            registers={"probe": {**behind()["probe"], "provider": "nomad"}},
-        ),
-        probe(
-            {"services/front": PROBE | FRONT | {"registers": {}}},
-            registers=behind(),
-        ),
-    ),
-    Case(
-        vhosts.strangers_only_read,
-        probe({"services/front": PROBE | FRONT | {"registers": {}}}, registers=behind(methods=["GET", "POST"])),
-        probe({"services/front": PROBE | FRONT | {"registers": {}}}, registers=behind(methods=["GET"])),
-    ),
-    Case(
-        vhosts.strangers_only_read,
-        probe({"services/front": PROBE | FRONT | {"registers": {}}}, registers=behind(methods=[])),
-        probe({"services/front": PROBE | FRONT | {"registers": {}}}, registers=behind(methods=[], anybody="a notepad")),
-    ),
-    Case(
-        vhosts.vhosts_have_a_front,
-        probe(registers=behind()),
-        probe(registers=behind(public=False)),
-    ),
-    Case(
-        vhosts.vhosts_are_led_to_their_front,
-        probe(registers=named("repo.fleet.example")),
-        probe(registers=named("registry.fleet.example")),
-    ),
-    Case(
-        vhosts.vhosts_are_led_to_their_front,
-        probe(registers=named("www.hoster.example")),
-        probe(registers=named("fresh.fleet.example")),
-    ),
-    Case(
-        vhosts.vhosts_are_led_to_their_front,
-        probe(registers=named("status.fleet.example")),
-        probe({f"{ZONE}/aliases/status": {"machine": "a-bru-be"}}, registers=named("status.fleet.example")),
     ),
 )

@@ -31,9 +31,9 @@ def facts(stack: str) -> dict[str, Any]:
 
 
 def bare(stack: str) -> dict[str, Any]:
-    """A stack's facts without its services, and without what only they ask for."""
+    """A stack's facts without its services and its front, and without what only they ask for."""
     data = facts(stack)
-    for part in ("services", "service_files"):
+    for part in ("services", "service_files", "front"):
         data.pop(part, None)
     policies = data.get("access", {}).get("nomad", {}).get("policies", {})
     for name in [n for n, policy in policies.items() if policy.get("job", {}).get("job", "report") != "report"]:

@@ -58,8 +58,8 @@ EDITS = (
     Edit(
         "pool-of-no-role",
         "dns.yaml",
-        "      mirrors: {role: mirror, ttl: 60}",
-        "      mirrors: {role: miror, ttl: 60}",
+        "      mirrors: {role: mirror, duty: front, ttl: 30}",
+        "      mirrors: {role: miror, duty: front, ttl: 30}",
         "A pool is of a declared role, and some machine with a name has that role and does not rest.",
         "miror is no role",
         "mirror",

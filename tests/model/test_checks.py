@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from model.checks import RULES, sentence
-from tests.model import cases_access, cases_control, cases_hosts, cases_machines, cases_services, cases_zone
+from tests.model import (
+    cases_access,
+    cases_control,
+    cases_front,
+    cases_hosts,
+    cases_machines,
+    cases_services,
+    cases_vhosts,
+    cases_zone,
+)
 from tests.model.case import Case
 from tests.model.change import bare, changed, problems, write
 
@@ -18,6 +27,8 @@ CASES = (
     *cases_control.CASES,
     *cases_access.CASES,
     *cases_services.CASES,
+    *cases_vhosts.CASES,
+    *cases_front.CASES,
 )
 # Services hang on much of the rest: one changed fact would be told by the rules about them too.
 LOCAL = bare("local")

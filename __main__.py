@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pulumi
 
+from components import hazards
 from components.control.component import control
 from components.control.hosts_component import Agents, HostsArgs, Servers
 from components.dns.component import Dns, DnsArgs
@@ -22,6 +24,8 @@ def main() -> None:
     """Load the stack's data and open each vertical in order."""
     config = pulumi.Config("fleet")
     fleet = load(Path(config.require("data")))
+    # The one place that asks for the time: what is planned never depends on it, only what is said.
+    hazards.warn(fleet, datetime.now(UTC))
 
     clouds = Clouds("clouds", CloudsArgs(fleet))
     machines = fleet_machines(fleet, clouds)

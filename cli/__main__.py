@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from cli import certificates as shown_certificates
 from cli import drawing as pictures
 from cli import verbs_access, verbs_daily
 from cli.machines import table
 from cli.mistake import Mistake
 from cli.places import ROOT, data_of, folder, folders, outputs, shown
-from cli.record import patch, without_stale
-from model import BadData, load
+from cli.record import Patch, patch, without_stale
+from model import BadData, Fleet, load
+from model.expiry import hazards_by_date
 from servers import ApiError
 
 app = typer.Typer(
@@ -34,9 +38,13 @@ def check(
     stacks: Annotated[
         list[str] | None, typer.Argument(help="stacks or folders; none: every stack", metavar="STACK|FOLDER")
     ] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", metavar="DATE", help="the day it is meant for (UTC); none: now")
+    ] = None,
 ) -> None:
-    """Say whether the data is right: every problem with its file, line, rule and way out."""
+    """Say whether the data is right: every problem with its file, line, rule and way out; and what ends soon."""
     wrong = False
+    moment = as_of.replace(tzinfo=UTC) if as_of else shown_certificates.now()
     for place in [folder(word) for word in stacks] if stacks else folders():
         try:
             fleet = load(place)
@@ -46,6 +54,8 @@ def check(
             continue
         kinds = f"{len(fleet.machines)} machines, {len(fleet.managed)} managed"
         print(f"{shown(place)}: right ({kinds}, {len(fleet.peers)} on the fabric, {len(fleet.zones)} zones)")
+        for hazard in hazards_by_date(fleet, moment):
+            print(f"{shown(place)}: hazard: {hazard.text}")
     if wrong:
         raise typer.Exit(1)
 
@@ -61,6 +71,10 @@ def record(
     change = patch(data_of(stack), outputs(stack, from_), replace or ())
     if change.silent:
         print(f"not known yet, so not recorded: {', '.join(change.silent)}", file=sys.stderr)
+    _written(change, dry_run)
+
+
+def _written(change: Patch, dry_run: bool) -> None:
     if change.before == change.after:
         print(f"{shown(change.path)}: nothing new to record")
         return
@@ -68,6 +82,32 @@ def record(
     if not dry_run:
         change.write()
         print(f"wrote {shown(change.path)}: review it, commit it, and the next preview takes it", file=sys.stderr)
+
+
+@app.command()
+def certificates(
+    stack: Stack,
+    record_: Annotated[
+        bool, typer.Option("--record", help="write down when they end, for plans to warn of it")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the patch and write nothing")] = False,
+) -> None:
+    """Show when each certificate ends, as a client sees it and as the data have it; or write that down."""
+    place = data_of(stack)
+    fleet = load(place)
+    seen = shown_certificates.look(fleet, _trusted(fleet))
+    if not record_:
+        print(shown_certificates.table(fleet, seen, shown_certificates.now()))
+        return
+    change = shown_certificates.patch(place, fleet, seen)
+    if change.silent:
+        print(f"not seen, so left as it was recorded: {', '.join(change.silent)}", file=sys.stderr)
+    _written(change, dry_run)
+
+
+def _trusted(fleet: Fleet) -> str | None:
+    variable = fleet.control.acme.trust_env if fleet.control else None
+    return os.environ.get("SSL_CERT_FILE") or (os.environ.get(variable) if variable else None) or None
 
 
 @app.command()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from cli import certificates as shown_certificates
 from cli.allocations import short_node
 from cli.health import WIDTH, Part, certificate_part, consul_part, screen, vault_part
 from cli.jobs_health import nomad_part
@@ -31,6 +32,7 @@ def status(way: WayIn, width: int | None = None) -> tuple[str, bool]:
         "consul": partial(consul, way),
         "vault": partial(vault, way),
         "certificates": partial(certificates, way),
+        "public certificates": partial(public_certificates, way),
     }
     answers = ask(systems, SECONDS + 0.5)
     parts = [
@@ -99,6 +101,12 @@ def certificates(way: WayIn) -> Part:
         for system, answer in mine.items():
             found[f"{way.name(system)} on {host}"] = _value(answer)
     return certificate_part(found, CERTIFICATE_DAYS)
+
+
+def public_certificates(way: WayIn) -> Part:
+    """The mirrors' certificate and those that people renew: as they are shown, else as they are recorded."""
+    seen = shown_certificates.look(way.fleet, way.ca_file)
+    return shown_certificates.part(way.fleet, seen, shown_certificates.now())
 
 
 def days_left(way: WayIn, system: System, host: str) -> int:

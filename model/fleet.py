@@ -19,6 +19,7 @@ from model.front import FrontData
 from model.machine import Machine, Opening, OpeningFrom, Role
 from model.services import Image, ImageName, Service, ServiceName
 from model.strict import IP, IPv4, IPv6, Name, Network, Ports, PublicKey, Strict, Text, WireGuardKey
+from model.watched import Moment, Watched
 
 
 class Region(Strict):
@@ -144,6 +145,10 @@ class Fleet(Strict):
         default={}, description="bodies of templates, read from services/files/<service>/"
     )
     recorded: dict[Name, Recorded] = {}
+    watched: dict[Name, Watched] = Field(default={}, description="certificates that people renew, not we")
+    certificate_ends: dict[Text, Moment] = Field(
+        default={}, description="when certificates end, as `fleet certificates --record` saw it: see model/expiry.py"
+    )
 
     def fqdn(self, machine: str) -> str:
         """The full name of a machine, without the closing dot."""

@@ -16,7 +16,7 @@ from cli import login, shares, vault
 from cli.mistake import Mistake
 from cli.way_in import WayIn
 from model import Fleet
-from rehearsal import secrets
+from rehearsal import certificates, secrets
 from rehearsal.engine import Outcome
 from servers import Api, ApiError
 
@@ -185,7 +185,10 @@ def whole(apply: Apply, there: Doors, fleet: Fleet, mine: Mapping[str, str], ins
     """The whole program with a person's tokens, and the secrets that its jobs wait for."""
     outcome = apply((), mine)
     if outcome.code == 0:
-        inside(lambda: secrets.write(fleet, there.api("nomad", mine["NOMAD_TOKEN"])))
+        nomad = there.api("nomad", mine["NOMAD_TOKEN"])
+        inside(lambda: secrets.write(fleet, nomad))
+        if certificates.JOB in fleet.services:
+            inside(lambda: certificates.obtain(nomad))
     return outcome
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from components.blocks import job
+from rehearsal import certificates
 from tests.certificates.around import TOKEN, Around
 from tests.certificates.runs import LOCAL, NAMES, SERVED, fleet_at, forget, items, names_in, token_of, write
 from tests.servers.real import Server, wait_for
@@ -36,12 +37,6 @@ def allocations(nomad: Server, name: str, namespace: str) -> list[dict[str, Any]
     """The job's allocations, and those of its runs."""
     found: list[dict[str, Any]] = nomad.api.get("/v1/allocations", namespace=namespace)
     return [one for one in found if str(one["JobID"]).startswith(name)]
-
-
-def said(nomad: Server, allocation: str, task: str) -> str:
-    """What a task has said so far."""
-    answer = nomad.api.get(f"/v1/client/fs/logs/{allocation}", task=task, type="stdout", plain="true", text=True)
-    return str(answer)
 
 
 def test_a_certificate_gets_from_the_authority_to_a_mirrors_disk(tmp_path: Path, nomad: Server, around: Around) -> None:
@@ -80,14 +75,9 @@ def test_a_certificate_gets_from_the_authority_to_a_mirrors_disk(tmp_path: Path,
         nomad.api.put(
             "/v1/jobs", {"Job": on_this_machine(job(fleet, "certificates").body, "/bin/bash", "certificates", env)}
         )
-        nomad.api.put("/v1/job/certificates/periodic/force", namespace="infrastructure")
-
-        def ended() -> list[dict[str, Any]]:
-            runs = allocations(nomad, "certificates", "infrastructure")
-            return [one for one in runs if one["ClientStatus"] in ("complete", "failed")]
-
-        (run,) = wait_for("the run", ended, 120)
-        assert run["ClientStatus"] == "complete", run["TaskStates"]
+        assert certificates.obtain(nomad.api), "as the rehearsal does"
+        assert not certificates.obtain(nomad.api), "it is there"
+        wait_for("the run's end", lambda: set(certificates.runs(nomad.api).values()) == {"complete"})
         assert names_in(items(nomad)["certificate"]) == sorted(NAMES)
         wait_for("the certificate on the disk", live.exists)
         whole = items(nomad)

@@ -20,7 +20,7 @@ PARTS = {"nomad": "fleet:control:Nomad", "consul": "fleet:control:Consul", "vaul
 COUNTS = {
     "nomad:index/namespace:Namespace": {"local": 5, "prod": 6},
     "nomad:index/schedulerConfig:SchedulerConfig": {"local": 1, "prod": 1},
-    "nomad:index/aclPolicy:AclPolicy": {"local": 6, "prod": 10},
+    "nomad:index/aclPolicy:AclPolicy": {"local": 7, "prod": 11},
     "nomad:index/aclRole:AclRole": {"local": 1, "prod": 0},
     "vault:index/mount:Mount": {"local": 1, "prod": 1},
     "vault:index/policy:Policy": {"local": 6 + 6, "prod": 6 + 16},

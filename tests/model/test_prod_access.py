@@ -16,6 +16,7 @@ from tests.model.change import STACKS
 
 FACTS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "facts_access.yaml").read_text(encoding="utf-8"))
 NONE = "nothing"
+ACCOUNT = "nomad/jobs/certificates/account"
 Steps = tuple[str, ...]
 
 # Where we mean to be different: what was found, what is here, and why.
@@ -86,6 +87,28 @@ DIFFERENCES: dict[Steps, tuple[Any, Any, str]] = {
             ("agent_prefix", ""),
             ("session_prefix", ""),
         )
+    },
+    # The certificate of the public names, in place of cert-renew's.
+    ("nomad", "policies", "certificates-hands-out", "rules", "namespaces", "infrastructure", "variables", ACCOUNT): (
+        NONE,
+        ("read", "write"),
+        "any worker is the same customer of the certificate authority",
+    ),
+    **{
+        ("nomad", "policies", "certificates-hands-out", "rules", "namespaces", namespace, "variables", path): (
+            NONE,
+            ("read", "write"),
+            "it serves the certificate",
+        )
+        for namespace, path in (("mirror", "nomad/jobs/front-certificate"), ("apps-restricted", "nomad/jobs/maddy"))
+    },
+    **{
+        ("nomad", "policies", "certificates-hands-out", "job", key): (NONE, value, "a right of that job alone")
+        for key, value in (("namespace", "infrastructure"), ("job", "certificates"))
+    },
+    **{
+        ("clients", host, "volumes", "front_certificate"): (NONE, "/var/lib/fleet/front rw", "the front is the host's")
+        for host in ("a-fra-de", "b-hel-fi", "d-hel-fi")
     },
     # A single copy of a job, and two hosts with its volume.
     **{

@@ -5,6 +5,13 @@ A pattern is of the job's name and the path; `*` stands for anything. Every line
 
 from __future__ import annotations
 
+# Jobs, and images of ours, that were not there.
+NEW: dict[str, str] = {
+    "certificates": "has the public names' certificate issued, in place of cert-renew",
+    "front-certificate": "puts it on the mirrors' disk, for their own front",
+    "infra-certificates": "the programs of both",
+}
+
 DIFFERENCES: tuple[tuple[str, str], ...] = (
     # How services are found.
     ("*/services/*/meta/vhost_*", "the fronts are told how a name is to be served; two words stood for all before"),

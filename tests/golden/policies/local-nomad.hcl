@@ -16,6 +16,22 @@ namespace "apps" {
   }
 }
 
+# certificates-hands-out: keeps the certificate authority's account, and gives the certificate to whoever serves it (only of the job certificates in infrastructure)
+namespace "infrastructure" {
+  variables {
+    path "nomad/jobs/certificates/account" {
+      capabilities = ["read", "write"]
+    }
+  }
+}
+namespace "mirror" {
+  variables {
+    path "nomad/jobs/front-certificate" {
+      capabilities = ["read", "write"]
+    }
+  }
+}
+
 # observer: looks at everything that is no secret
 namespace "*" {
   policy = "read"

@@ -43,6 +43,29 @@ namespace "build" {
   }
 }
 
+# certificates-hands-out: keeps the certificate authority's account, and gives the certificate to whoever serves it (only of the job certificates in infrastructure)
+namespace "apps-restricted" {
+  variables {
+    path "nomad/jobs/maddy" {
+      capabilities = ["read", "write"]
+    }
+  }
+}
+namespace "infrastructure" {
+  variables {
+    path "nomad/jobs/certificates/account" {
+      capabilities = ["read", "write"]
+    }
+  }
+}
+namespace "mirror" {
+  variables {
+    path "nomad/jobs/front-certificate" {
+      capabilities = ["read", "write"]
+    }
+  }
+}
+
 # certs-admin: the renewal job may read and write the three certificate variables (only of the job cert-renew in infrastructure)
 namespace "apps-restricted" {
   variables {

@@ -12,7 +12,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,19 @@ def health(*instances: tuple[str, int], failing: tuple[tuple[str, int], ...] = (
     )
 
 
+@contextlib.contextmanager
+def planted(**changes: Any) -> Iterator[Plant]:
+    """A plant in a folder of its own; not in pytest's, for nginx's workers are nobody, and must come in."""
+    with tempfile.TemporaryDirectory(prefix="front-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        made = Plant(folder, **changes)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
 class Plant:
     """The mirror and its client."""
 
@@ -96,10 +111,6 @@ class Plant:
         self.tree = folder / "tree"
         self.tree.mkdir()
         (self.tree / "package.xbps").write_text(TEXT)
-        # Workers are nobody in particular: they come in by every folder above.
-        for above in (folder, *folder.parents):
-            with contextlib.suppress(PermissionError):
-                above.chmod(above.stat().st_mode | 0o011)
         self.catalog = folder / "catalog"
         self.catalog.mkdir()
         self.say("consul", health((FABRIC, 8300)))

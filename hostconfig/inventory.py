@@ -75,6 +75,7 @@ def targets(stack: str, layer: str = "ground") -> list[tuple[str, dict[str, Any]
     from components import born as births
     from components.control.hosts import states as control_states
     from components.ground import connections, desired_states
+    from components.mirror_proxy.plan import states as front_states
     from hostconfig.plan import LAYERS
     from model import BadData, load
 
@@ -84,7 +85,10 @@ def targets(stack: str, layer: str = "ground") -> list[tuple[str, dict[str, Any]
         fleet = load(data_folder(stack))
         known = outputs(stack)
         born = births.from_data(fleet) if known is None else births.from_outputs(fleet, known)
-        states = desired_states(fleet, born) if layer == "ground" else control_states(fleet, layer)
+        if layer == "ground":
+            states = desired_states(fleet, born)
+        else:
+            states = front_states(fleet) if layer == "front" else control_states(fleet, layer)
         ways = connections(fleet, born)
     except BadData as problem:
         raise SystemExit(str(problem)) from None

@@ -112,14 +112,15 @@ def names_that_lead_here_are_answered(fleet: Fleet) -> Iterator[Found]:
     for zone in fleet.zones:
         for label, places in names_of(fleet, zone).held.items():
             name = zone if label == "@" else f"{label}.{zone}"
+            # A name that is written wrong is what the rules about zones speak of; a machine's own is for operators.
+            if label.endswith((".", f".{zone}")) or any(kind == "machine" for kind, _ in places):
+                continue
             found = answer(fleet, name)
-            # A name that is written wrong is what the rules about zones speak of.
-            wrong = label.endswith((".", f".{zone}"))
-            if wrong or found is None or not found.machines & mirrors:
+            if found is None or not found.machines & mirrors:
                 continue
             leading.add(name)
-            (_, path), kinds = places[0], {kind for kind, _ in places}
-            if not label.startswith("*") and "machine" not in kinds and name not in {*answered, *kept}:
+            _, path = places[0]
+            if not label.startswith("*") and name not in {*answered, *kept}:
                 what = f"{name} leads to {few(sorted(found.machines & mirrors))}, and no vhost or tree has the name"
                 yield Found(path, what, "give it to a vhost or tree, remove it, or say why not in front.unanswered")
     for name in kept:

@@ -39,6 +39,12 @@ def test_the_later_layers_come_from_the_data_alone_too(layer: str) -> None:
     assert all(data["layer"] == layer for data in found.values())
 
 
+def test_the_front_comes_from_the_data_alone_too() -> None:
+    found = dict(inventory.targets("prod", "front"))
+    assert set(found) == {"a-fra-de", "b-hel-fi", "d-hel-fi"}
+    assert all(data["desired"]["trees"]["packages"]["listing"] for data in found.values())
+
+
 def test_a_layer_that_is_not_there_is_named() -> None:
     with pytest.raises(SystemExit, match="FLEET_LAYER=roof: name one of ground, servers, agents"):
         inventory.targets("local", "roof")

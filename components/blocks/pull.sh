@@ -9,21 +9,27 @@ fi
 printf '%s\n' "$never" > "$own/never"
 printf '%s\n' "$indexes" > "$own/indexes"
 printf '%s\n' "$times" > "$own/times"
-if [ "$format" = xbps ] && ! { command -v tar && command -v zstd; } > /dev/null; then
-    echo "no tar or no zstd here: a second look at the origin stands in for reading the indexes" >&2
-    format=
-fi
+for tool in tar zstd awk; do
+    if [ -n "$format" ] && ! command -v "$tool" > /dev/null; then
+        echo "no $tool here: a second look at the origin stands in for reading the indexes" >&2
+        format=
+    fi
+done
 
 # One question to the origin. 24 is a file that went away meanwhile, 23 one that could not be had: the others are whole.
-# A full disk is told apart, since what has gone at the origin may make room.
+# A full disk is told apart, since it may have room again when this pull has deleted what is gone.
 ask() {
     code=0
     /usr/bin/rsync -rkt --links --omit-dir-times --timeout="$stall" --contimeout="$stall" --temp-dir="$own/tmp" \
-        --out-format=%n --exclude-from="$own/never" "$@" || code=$?
+        --8-bit-output --out-format=%n --exclude-from="$own/never" "$@" || code=$?
     case $code in
         0 | 24) ;;
         23) whole=no ;;
-        11) full=yes whole=no ;;
+        11)
+            full=yes whole=no
+            rm -rf "$own/partial" "$own/tmp"
+            mkdir "$own/tmp"
+            ;;
         *) exit "$code" ;;
     esac
 }
@@ -142,7 +148,7 @@ round() {
         return
     fi
     stage indexes > /dev/null
-    ask --exclude-from="$own/times" --exclude-from="$own/indexes" --partial-dir="$own/partial" "$from" "$target/"
+    ask --force --exclude-from="$own/times" --exclude-from="$own/indexes" --partial-dir="$own/partial" "$from" "$target/"
     publish_indexes
 }
 
@@ -152,7 +158,6 @@ while [ "$held$full" = yesno ] && [ "$try" -lt "$tries" ]; do
     try=$((try + 1))
     round
 done
-[ "$full" = no ] || rm -rf "$own/partial" "$own/next"
 [ -z "$indexes" ] || sweep
 if [ "$whole$held" != yesno ]; then
     echo "not whole: what readers have stays as it was" >&2

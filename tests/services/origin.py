@@ -156,11 +156,12 @@ def written(folder: Path, port: int, target: Path, **fields: Any) -> Path:
     return file
 
 
-def pull(folder: Path, port: int, target: Path, **fields: Any) -> subprocess.CompletedProcess[str]:
-    """One pull, to its end."""
-    words = fields.pop("words", ())
-    env = fields.pop("env", None)
+def pull(
+    folder: Path, port: int, target: Path, *, words: tuple[str, ...] = (), path: str | None = None, **fields: Any
+) -> subprocess.CompletedProcess[str]:
+    """One pull, to its end: by a program before it, or with another search path, where that is told."""
     file = written(folder, port, target, **fields)
+    env = None if path is None else {"PATH": path}
     return subprocess.run([*words, str(file)], capture_output=True, text=True, check=False, timeout=120, env=env)
 
 

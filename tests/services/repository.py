@@ -140,7 +140,9 @@ class Repository:
 
     def change(self, count: int = 3) -> None:
         """New versions as a build host brings them: packages, then the index, and then the old ones go."""
-        old = self.chance.sample(sorted(self.packages), count)
+        self.replace(*self.chance.sample(sorted(self.packages), count))
+
+    def replace(self, *old: str) -> None:
         self.put(*[self.made(file.split("-")[0]) for file in old])
         gone = {file: self.packages.pop(file) for file in old}
         self.index()

@@ -36,14 +36,29 @@ def test_no_reader_finds_a_broken_repository_while_the_origin_changes_all_the_ti
     assert (copy / "current" / INDEX).read_bytes() == (tmp_path / "tree" / "current" / INDEX).read_bytes()
 
 
-@pytest.mark.parametrize("options", PLAIN.values(), ids=PLAIN)
-def test_plain_rsync_shows_the_same_reader_a_broken_repository(options: tuple[str, ...], tmp_path: Path) -> None:
+def test_plain_rsync_shows_the_same_reader_a_broken_repository(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "tree" / "current", seed=5).fill(30)
     reader = Reader(tmp_path / "copy" / "current", patience=2.0)
     with origin(tmp_path / "origin", tmp_path / "tree") as source, changing(repository, 0.3), reader.reading():
         for _ in range(60):
-            words = [RSYNC, *options, f"rsync://127.0.0.1:{source.port}/m/", f"{tmp_path}/copy/"]
-            subprocess.run(words, check=False, capture_output=True)
+            _plain(source.port, tmp_path / "copy", "-a", "--delete")
             if reader.wrong:
                 break
     assert reader.wrong != []
+
+
+@pytest.mark.parametrize("options", PLAIN.values(), ids=PLAIN)
+def test_plain_rsync_takes_an_index_without_its_packages(options: tuple[str, ...], tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "tree" / "current").fill(5)
+    with origin(tmp_path / "origin", tmp_path / "tree") as source:
+        _plain(source.port, tmp_path / "copy", *options)
+        assert misses(tmp_path / "copy" / "current") == []
+        repository.made("late")
+        repository.index()
+        _plain(source.port, tmp_path / "copy", *options)
+    assert misses(tmp_path / "copy" / "current") != []
+
+
+def _plain(port: int, copy: Path, *options: str) -> None:
+    words = [RSYNC, *options, f"rsync://127.0.0.1:{port}/m/", f"{copy}/"]
+    subprocess.run(words, check=False, capture_output=True)

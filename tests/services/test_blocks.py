@@ -115,6 +115,18 @@ def test_nothing_is_said_twice_about_caching() -> None:
     assert "alias /srv/a/;" in text
 
 
+@pytest.mark.parametrize("stack", ["local", "prod"])
+def test_every_pull_is_plain_shell_that_nomad_fills_in_one_place(stack: str) -> None:
+    fleet = load(ROOT / "stacks" / stack)
+    tasks = [task for group in job(fleet, "sync").body["TaskGroups"] for task in group["Tasks"]]
+    for task in tasks:
+        (text,) = (it["EmbeddedTmpl"] for it in task["Templates"])
+        (source,) = (line for line in text.splitlines() if "{{" in line)
+        assert "shadow-rsyncd" in source
+        told = text.replace(source, "from=rsync://192.0.2.1:873/m/")
+        subprocess.run(["sh", "-n"], input=told, text=True, check=True)
+
+
 @pytest.mark.parametrize(
     ("every", "cron"), [("1m", "* * * * *"), ("5m", "*/5 * * * *"), ("1h", "0 * * * *"), ("1d", "0 0 * * *")]
 )

@@ -50,7 +50,7 @@ def small_disk(place: Path, size: str) -> Iterator[tuple[str, ...]]:
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"there\n"
-        yield ("nsenter", "-t", str(holder.pid), *(["-U"] if own else []), "-m")
+        yield ("nsenter", "-t", str(holder.pid), *(["--preserve-credentials", "-U"] if own else []), "-m")
         assert holder.stdin is not None
         holder.stdin.close()
 

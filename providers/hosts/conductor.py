@@ -1,45 +1,63 @@
 """In which order the hosts of one batch are worked on. A canary and pairs find their place here.
 
-Hosts go all at once, but for servers that already form a cluster: those go one at a time, and a failed one stops the
-rest. Whether they do is asked of the hosts themselves, for a state may be lost and a cluster stand all the same.
+Hosts go all at once, but for two layers whose hosts stand in for each other. Servers that already form a cluster go one
+at a time. Fronts that already serve go one alone, then half of them all, then the rest. A failed one stops those behind
+it. Whether they stand is asked of the hosts themselves, for a state may be lost and a cluster stand all the same.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 
 from providers.hosts.runner import Job, Outcome, Progress, Runner, Tell
 
-ONE_BY_ONE = "servers"
 NEVER = "never applied by this program"
-# Two batches of servers may close at the same time; the second waits for the end of the first.
-_TURN = threading.Lock()
+# Two batches of one such layer may close at the same time; the second waits for the end of the first.
+_TURN: Mapping[str, threading.Lock] = {"servers": threading.Lock(), "front": threading.Lock()}
+_HOW = {"servers": "servers are changed one at a time", "front": "mirrors are changed one, then half, then the rest"}
+
+
+def _one_by_one(jobs: list[Job]) -> list[list[Job]]:
+    return [[job] for job in jobs]
+
+
+def _one_half_rest(jobs: list[Job]) -> list[list[Job]]:
+    half = max(1, len(jobs) // 2)
+    return [wave for wave in (jobs[:1], jobs[1:half], jobs[max(1, half) :]) if wave]
+
+
+_ORDER: Mapping[str, Callable[[list[Job]], list[list[Job]]]] = {"servers": _one_by_one, "front": _one_half_rest}
 
 
 def waves(jobs: list[Job], standing: set[str]) -> list[list[Job]]:
-    """The batch as waves, each begun when the one before it has ended. `standing`: servers that were there before."""
-    if not jobs or jobs[0].layer != ONE_BY_ONE or not standing:
+    """The batch as waves, each begun when the one before it has ended. `standing`: hosts that were there before."""
+    order = _ORDER.get(jobs[0].layer) if jobs else None
+    if order is None or not standing:
         return [jobs] if jobs else []
-    return [[job] for job in sorted(jobs, key=lambda job: job.host)]
+    return order(sorted(jobs, key=lambda job: job.host))
 
 
 def conduct(jobs: list[Job], run: Runner, tell: Tell, progress: Progress) -> None:
     """Apply a batch, wave by wave."""
-    if not jobs or jobs[0].layer != ONE_BY_ONE:
+    turn = _TURN.get(jobs[0].layer) if jobs else None
+    if turn is None:
         for wave in waves(jobs, set()):
             run(wave, "apply", tell, progress)
         return
-    with _TURN:
+    layer = jobs[0].layer
+    with turn:
         failed: list[str] = []
 
         def heard(host: str, outcome: Outcome) -> None:
-            if outcome.error:
+            # A mirror that was off says nothing about the change; a server that is off may cost the quorum.
+            if outcome.error and (outcome.reachable or layer == "servers"):
                 failed.append(host)
             tell(host, outcome)
 
         for wave in waves(jobs, _standing(jobs, run, progress)):
             if failed:
-                why = f"not begun: {failed[0]} failed before it, and servers are changed one at a time"
+                why = f"not begun: {failed[0]} failed before it, and {_HOW[layer]}"
                 for job in wave:
                     tell(job.host, Outcome(error=why))
             else:
@@ -47,7 +65,7 @@ def conduct(jobs: list[Job], run: Runner, tell: Tell, progress: Progress) -> Non
 
 
 def _standing(jobs: list[Job], run: Runner, progress: Progress) -> set[str]:
-    """The hosts whose servers were set up before: known of the state, or asked of the host."""
+    """The hosts that had the layer before: known of the state, or asked of the host."""
     standing = {job.host for job in jobs if not job.first}
     if standing:
         return standing

@@ -57,3 +57,25 @@ def test_a_server_that_fails_stops_the_rest_by_name() -> None:
     assert runs.runs == [("apply", ("a",)), ("apply", ("b",))]
     assert (told["a"].error, told["b"].error) == (None, "no quorum")
     assert told["c"].error == "not begun: b failed before it, and servers are changed one at a time"
+
+
+def test_fronts_that_stand_go_one_then_half_then_the_rest() -> None:
+    for hosts, order in {"a": "a", "ab": "a b", "abc": "a bc", "abcd": "a b cd", "abcdef": "a bc def"}.items():
+        runs = Runs()
+        conducted(runs, jobs("front", hosts, first=False))
+        assert runs.runs == [("apply", tuple(wave)) for wave in order.split()]
+
+
+def test_fronts_that_never_were_start_together() -> None:
+    runs = Runs(a=Outcome(reachable=True, drift={"front": NEVER}), b=Outcome(reachable=True, drift={"front": NEVER}))
+    conducted(runs, jobs("front", "ab", first=True))
+    assert runs.runs == [("read", ("a", "b")), ("apply", ("a", "b"))]
+
+
+def test_a_front_that_is_withdrawn_stops_the_others_and_a_mirror_that_is_off_does_not() -> None:
+    runs = Runs(a=Outcome(error="withdrawn: slower", reachable=True))
+    told = conducted(runs, jobs("front", "abc", first=False))
+    assert told["b"].error == "not begun: a failed before it, and mirrors are changed one, then half, then the rest"
+    runs = Runs(a=Outcome(error="unreachable: timed out", reachable=False))
+    told = conducted(runs, jobs("front", "abc", first=False))
+    assert (told["b"].error, told["c"].error) == (None, None)

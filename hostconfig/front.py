@@ -110,6 +110,7 @@ def program(verb: str, place: Places = HOST) -> str:
 
 def texts(wish: Front, place: Places = HOST) -> dict[str, str]:
     """What is wanted, by path, in the order in which it is written: the configuration is judged with all the rest."""
+    agent = f"[{wish.address}]" if ":" in wish.address else wish.address
     services = (f"{label} {it.consul} {it.address} {it.instances}" for label, it in sorted(wish.services.items()))
     probes = (f"{probe.name} {probe.path}" for probe in wish.swap.probes)
     made = {
@@ -118,7 +119,7 @@ def texts(wish: Front, place: Places = HOST) -> dict[str, str]:
             wish=wish,
             name=_first_name(wish),
             certificate=place.certificate or wish.certificate,
-            consul=place.consul or f"https://{wish.address}:{HTTPS}",
+            consul=place.consul or f"https://{agent}:{HTTPS}",
         ),
         "rules.nft": render("front/rules", table=TABLE, virtual=wish.virtual),
         "probes": _list("Questions that an old and a new front must answer alike: name, path.", probes),

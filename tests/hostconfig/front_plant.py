@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "tests" / "load" / "client.py"
 INSTANCE = ROOT / "tests" / "load" / "instance.py"
 HOST, GUEST = "192.0.2.1", "192.0.2.2"
+HOST_6, GUEST_6 = "2001:db8:1::1", "2001:db8:1::2"
 FABRIC, FAR = "10.66.0.1", "10.66.0.2"
 CONSUL = "http://127.0.0.1:8500"
 FILES, SERVICE, OLD_NAME = "mirror.fleet.example", "app.fleet.example", "files.fleet.example"
@@ -134,10 +135,13 @@ class Plant:
             (self.client, "eth0", f"{GUEST}/24"),
             (self.mirror, "fabric0", f"{FABRIC}/24"),
             (self.client, "far0", f"{FAR}/24"),
+            (self.mirror, "outside", f"{HOST_6}/64"),
+            (self.client, "eth0", f"{GUEST_6}/64"),
         ):
             subprocess.run(["ip", "-n", name, "link", "set", device, "up"], check=True)
+            nodad = ["nodad"] if ":" in address else []
             if address:
-                subprocess.run(["ip", "-n", name, "address", "add", address, "dev", device], check=True)
+                subprocess.run(["ip", "-n", name, "address", "add", address, "dev", device, *nodad], check=True)
 
     def want(self, **changes: Any) -> Front:
         """Write what hostconfig would write."""
@@ -221,10 +225,10 @@ class Plant:
         command += ["--seconds", str(seconds), "--connections", str(connections)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, name: str, path: str, *words: str, scheme: str = "https") -> tuple[int, str]:
+    def ask(self, name: str, path: str, *words: str, scheme: str = "https", host: str = HOST) -> tuple[int, str]:
         """One question from outside: status and the answer with its head; status 0 where there is none."""
         port = "443" if scheme == "https" else "80"
-        command = ["curl", "-sk", "-i", "-m", "10", "--noproxy", "*", "--connect-to", f"::{HOST}:{port}"]
+        command = ["curl", "-sk", "-i", "-m", "10", "--noproxy", "*", "--connect-to", f"::{host}:{port}"]
         command += ["-w", "%{stderr}%{http_code}", *words, f"{scheme}://{name}{path}"]
         done = subprocess.run(
             ["ip", "netns", "exec", self.client, *command], capture_output=True, text=True, check=False
@@ -268,6 +272,18 @@ def came_of(client: subprocess.Popen[str]) -> dict[str, Any]:
     text, _ = client.communicate(timeout=120)
     report: dict[str, Any] = json.loads(text)
     return report
+
+
+def wrapper(folder: Path, name: str, change: str) -> str:
+    """A version of nginx that serves otherwise than its configuration says."""
+    file = folder / name
+    file.write_text(
+        f'#!/bin/sh\nfor last; do :; done\nsed "{change}" "$last" >"$last.changed"\n'
+        'case $1 in -t) exec nginx -t -q -e stderr -c "$last.changed" ;; esac\n'
+        'exec nginx -e stderr -c "$last.changed"\n'
+    )
+    file.chmod(0o755)
+    return str(file)
 
 
 def right(path: str, text: str = TEXT) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hostconfig.front_places import SLOTS
-from tests.hostconfig.front_plant import FILES, SERVICE, TEXT, Plant, came_of, planted, right
+from tests.hostconfig.front_plant import FILES, HOST_6, SERVICE, TEXT, Plant, came_of, planted, right, wrapper
 
 pytestmark = pytest.mark.rehearsal
 BIG = 30 * 2**20
@@ -35,18 +35,6 @@ def package(plant: Plant, seconds: float, connections: int = 50, *words: str) ->
 def download(plant: Plant, rate: int) -> subprocess.Popen[str]:
     """One slow client with a big file."""
     return plant.load(FILES, right("/big.iso", "x" * BIG), "--download", str(rate))
-
-
-def wrapper(folder: Path, name: str, change: str) -> str:
-    """A version of nginx that serves otherwise than its configuration says."""
-    file = folder / name
-    file.write_text(
-        f'#!/bin/sh\nfor last; do :; done\nsed "{change}" "$last" >"$last.changed"\n'
-        'case $1 in -t) exec nginx -t -q -e stderr -c "$last.changed" ;; esac\n'
-        'exec nginx -e stderr -c "$last.changed"\n'
-    )
-    file.chmod(0o755)
-    return str(file)
 
 
 def verdict(plant: Plant, **changes: Any) -> tuple[int, str, str, float]:
@@ -249,6 +237,8 @@ def test_unknown_names_get_no_answer_and_plain_http_leads_to_https(plant: Plant)
     assert plant.ask(FILES, "/package.xbps", "-H", "Host: other.fleet.example")[0] == 0
     status, text = plant.ask(FILES, "/a?b=c", scheme="http")
     assert (status, f"Location: https://{FILES}/a?b=c\n" in text.replace("\r", "")) == (308, True)
+    assert plant.ask(FILES, "/package.xbps", host=f"[{HOST_6}]")[0] == 200
+    assert plant.ask(FILES, "/", scheme="http", host=f"[{HOST_6}]")[0] == 308
     status, text = plant.ask("files.fleet.example", "/x")
     assert (status, f"location: https://{FILES}/x\n" in text) == (308, True)
 

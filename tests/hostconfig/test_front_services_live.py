@@ -138,6 +138,8 @@ def test_an_instance_whose_host_is_gone_holds_nobody_up(plant: Plant) -> None:
     plant.until(lambda: named(plant) == {"far"})
     plant.say("app", health(ONE, far_one))
     plant.until(lambda: named(plant) == {"one", "far"})
+    # Until no connection is left from the time when all ports meant the far one.
+    time.sleep(10)
     client = plant.load(SERVICE, "/same", seconds=9, connections=20)
     time.sleep(1)
     subprocess.run(["ip", "-n", plant.client, "link", "set", "far0", "down"], check=True)
@@ -169,6 +171,56 @@ def test_more_instances_than_ports_and_a_new_service(plant: Plant) -> None:
     plant.want(services=wish)
     assert plant.swap().returncode == 0
     plant.until(lambda: plant.ask("b.fleet.example", "/")[0] == 200)
+
+
+DECLARED = {
+    "names": [SERVICE],
+    "consul": "app",
+    "address": "198.18.0.1",
+    "instances": 2,
+    "requests_per_second": 5,
+    "methods": ["GET", "HEAD"],
+    "below": [
+        {"path": "/socket/", "websocket": True},
+        {"path": "/static/", "cache": 60},
+        {"path": "/api/", "methods": ["POST"], "timeout": 1},
+    ],
+}
+
+
+def test_what_is_declared_of_a_service_holds(plant: Plant) -> None:
+    plant.want(services={"app": DECLARED})
+    assert plant.swap().returncode == 0
+    status, text = plant.ask(SERVICE, "/")
+    assert (status, "cache-control: private\n" in text, "strict-transport-security: " in text) == (200, True, True)
+    status, text = plant.ask(SERVICE, "/static/x")
+    assert (status, "cache-control: public, max-age=60\n" in text, "private" in text) == (200, True, False)
+    assert text.count("strict-transport-security: ") == 1
+    assert plant.ask(SERVICE, "/", "-X", "PUT")[0] == 405
+    assert plant.ask(SERVICE, "/api/", "-d", "x")[0] == 200
+    assert plant.ask(SERVICE, "/api/")[0] == 405
+    upgrade = ("--http1.1", "-H", "Upgrade: echo", "-H", "Connection: Upgrade", "-m", "2")
+    assert plant.ask(SERVICE, "/socket/", *upgrade)[0] == 101
+    assert "upgrade" not in plant.ask(SERVICE, "/", *upgrade)[1].lower(), "only where it is declared"
+    urls = [f"https://{SERVICE}/{number}" for number in range(40)]
+    said = [line for line in plant.ask(SERVICE, "/", *urls)[1].splitlines() if line.startswith("HTTP/2 ")]
+    assert set(said) == {"HTTP/2 200 ", "HTTP/2 429 "}
+
+
+def test_the_host_itself_reaches_its_own_front(plant: Plant) -> None:
+    for address in (HOST, FABRIC, "127.0.0.1"):
+        words = [
+            "curl",
+            "-sk",
+            "-m",
+            "5",
+            "--noproxy",
+            "*",
+            "--connect-to",
+            f"::{address}:443",
+            f"https://{SERVICE}/same",
+        ]
+        assert plant.run(*words).stdout == "every instance says this\n", address
 
 
 def certificate(plant: Plant, name: str, days: int = 30) -> str:

@@ -44,6 +44,12 @@ async def serve(address: str, port: int, answer: Callable[[Question], Answer | N
                 method, path, _ = first.split(" ", 2)
                 fields = {key.lower(): text for key, _, text in (line.partition(": ") for line in rest) if key}
                 body = await reader.readexactly(int(fields.get("content-length", "0")))
+                if fields.get("upgrade") == "echo":
+                    # What a web socket is to whoever passes it on: bytes both ways.
+                    writer.write(b"HTTP/1.1 101 X\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+                    while heard := await reader.read(1000):
+                        writer.write(heard.upper())
+                    break
                 said = answer(Question(method, path, fields, body))
                 if said is None:
                     break

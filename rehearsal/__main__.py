@@ -62,7 +62,7 @@ def _up() -> int:
 
 def _check() -> int:
     from model import load
-    from rehearsal import checks, checks_control, control, driver, engine, report
+    from rehearsal import checks, checks_control, checks_front, control, driver, engine, report
     from rehearsal.testhosts import directory, network, settings
     from toolchain.progress import Estimate, Progress
 
@@ -86,6 +86,9 @@ def _check() -> int:
             results += network.from_internet(
                 lambda: checks_control.control(fleet, there, control.tokens(there, person, fleet), found)
             )
+        if fleet.front is not None:
+            progress.doing = "public names at the mirrors"
+            results.append(network.from_internet(lambda: checks_front.names(fleet, found, at.env["FLEET_ACME_CA"])))
     good = report.checked(results)
     report.next_steps(found, next(iter(sorted(fleet.zones)), ""))
     return 0 if good else 1

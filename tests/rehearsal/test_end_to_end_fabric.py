@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -154,7 +153,6 @@ def files_to_search(run: Path, since: float) -> Iterator[Path]:
 
 def searched(files: Iterable[Path], forms: Sequence[bytes]) -> dict[Path, set[bytes]]:
     """Which files hold which of the forms. One file in memory at a time; what is linked many times is read once."""
-    pattern = re.compile(b"|".join(re.escape(form) for form in forms))
     found: dict[Path, set[bytes]] = {}
     seen: set[tuple[int, int]] = set()
     for path in files:
@@ -162,7 +160,9 @@ def searched(files: Iterable[Path], forms: Sequence[bytes]) -> dict[Path, set[by
             stat = path.lstat()
             if (stat.st_dev, stat.st_ino) not in seen:
                 seen.add((stat.st_dev, stat.st_ino))
-                if hits := set(pattern.findall(path.read_bytes())):
+                content = path.read_bytes()
+                # Form by form: one pattern of them all is many times slower.
+                if hits := {form for form in forms if form in content}:
                     found[path] = hits
     return found
 

@@ -72,8 +72,13 @@ def consul_part(
         says.append(f"{len(there & set(agents))} of {len(agents)} agents")
         wrong += absent("agent", agents, there)
     if isinstance(checks, list):
-        failing = [one for one in checks if one["Status"] != "passing"]
-        says.append(f"{len(checks) - len(failing)} of {len(checks)} checks passing")
+        # Who has left the data is no longer looked after; Consul remembers a silent agent for three days.
+        gone = sorted({short_node(str(one["Node"])) for one in checks if one["CheckID"] == "serfHealth"} - set(agents))
+        ours = [one for one in checks if short_node(str(one["Node"])) not in gone]
+        failing = [one for one in ours if one["Status"] != "passing"]
+        says.append(f"{len(ours) - len(failing)} of {len(ours)} checks passing")
+        if gone:
+            says.append(f"not in the data, still remembered: {', '.join(gone)}")
         wrong += [_check(one) for one in failing]
     return Part(titled("CONSUL", found), (*says, *unreadable(found)), tuple(wrong))
 

@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 from cli.mistake import Mistake
-from cli.way_in import TOKEN
+from cli.way_in import TOKEN, WayIn
 from model import Fleet
 from servers import Api, ApiError
 
 Wanted = Mapping[str, Sequence[str]]
 """A system to the names of its roles in Vault, the one to prefer first."""
+KNOWN_SECONDS = 5.0
 # Where a person's word for "wrong password" and the directory's own differ too much to show only the latter.
 _REFUSED = ("ldap operation failed", "invalid username or password", "invalid credentials", "failed to bind")
 
@@ -98,6 +99,27 @@ def login(vault: Api, user: str, password: str, wanted: Wanted) -> Session:
             refused[system] = "no role of it is granted to this person's groups"
     policies = tuple(p for p in entered.get("policies") or () if p != "default")
     return Session(user, found, seconds, roles, policies, tuple(more), refused)
+
+
+def await_known(way: WayIn, tokens: Mapping[str, str], seconds: float = KNOWN_SECONDS) -> None:
+    """Wait until each server knows the new tokens: a follower hears of one a moment after its leader made it.
+
+    Who does not answer is not waited for, and nothing is raised: it is a courtesy to whoever asks next.
+    """
+    end = time.monotonic() + seconds
+    for system in ("nomad", "consul"):
+        token = tokens.get(TOKEN[system])
+        for api in way.servers(system, token) if token else ():
+            while _unknown(api) and time.monotonic() < end:
+                time.sleep(0.1)
+
+
+def _unknown(api: Api) -> bool:
+    try:
+        api.get("/v1/acl/token/self")
+    except ApiError as error:
+        return error.status in (401, 403)
+    return False
 
 
 def logout(vault: Api) -> None:

@@ -34,6 +34,7 @@ def login(
     person, roles = name(as_), logins.wanted(way.fleet, nomad, consul)
     api = way.anonymous("vault")
     session = logins.login(api, person, secret(f"Password of {person}"), roles)
+    logins.await_known(way, session.tokens)
     say(f"Vault: {', '.join(session.policies) or 'no rights'}, {lasting(session.seconds['vault'])}")
     for system in ("nomad", "consul"):
         if system in session.roles:

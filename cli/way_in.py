@@ -81,6 +81,12 @@ class WayIn:
             timeout=timeout,
         )
 
+    def servers(self, system: System, token: str) -> tuple[Api, ...]:
+        """Each server of a system; the one that the environment names, where it names one."""
+        if self.url(system) != f"https://{self.name(system)}":
+            return (self.api(system, token=token),)
+        return tuple(self.own(system, host, token=token, timeout=3.0) for host in self.hosts)
+
     @property
     def ca_file(self) -> str | None:
         """Whom to trust beyond the system: as SSL_CERT_FILE says, else as the data says of the certificates' source."""

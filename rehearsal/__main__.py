@@ -79,6 +79,7 @@ def _check() -> int:
         results = network.from_internet(
             lambda: [*checks.hosts(fleet, operator), checks.zones(fleet, found, settings.dns4())]
         )
+        person = None
         if fleet.control is not None:
             progress.doing = "quorums, agents, services, public names"
             there = control.doors(engine.STACK, fleet, found, at.key.parent)
@@ -90,7 +91,7 @@ def _check() -> int:
             progress.doing = "public names at the mirrors"
             results.append(network.from_internet(lambda: checks_front.names(fleet, found, at.env["FLEET_ACME_CA"])))
     good = report.checked(results)
-    report.next_steps(found, next(iter(sorted(fleet.zones)), ""))
+    report.next_steps(found, next(iter(sorted(fleet.zones)), ""), person)
     return 0 if good else 1
 
 

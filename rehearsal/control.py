@@ -139,6 +139,7 @@ def tokens(there: Doors, person: str, fleet: Fleet, seconds: float = LOGIN_SECON
         try:
             found = login.tokens(there.api("vault"), person, there.password(person), login.wanted(fleet))
             if len(found) == 3:
+                login.await_known(there.way, found)
                 return found
             problem = f"{person} got {', '.join(sorted(found))} only"
         except (ApiError, Mistake) as error:

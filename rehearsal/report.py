@@ -48,11 +48,15 @@ def checked(checks: Sequence[Check]) -> bool:
     return not any(check.wrong for check in checks)
 
 
-def next_steps(hosts: Mapping[str, Mapping[str, Any]], zone: str) -> None:
-    """What can be tried while the rehearsal runs."""
+def next_steps(hosts: Mapping[str, Mapping[str, Any]], zone: str, operator: str | None = None) -> None:
+    """What can be tried while the rehearsal runs; `operator`: who logs in to its control plane, if it has one."""
     console = Console(width=120, highlight=False)
     table = Table("try", "what it shows", title="It is left running", title_justify="left")
     table.add_row(". ./activate", "a shell inside the rehearsal; the lines below are for it")
+    if operator:
+        login = f'eval "$(fleet login --as {operator} < $FLEET_RUN/operator/people/{operator})"'
+        table.add_row(login, "tokens of an hour for the lines below")
+        table.add_row("fleet status", "how the control plane and its services are")
     table.add_row("pulumi preview -s local", "nothing to do; then edit stacks/local and look again")
     table.add_row("pulumi preview -s local --refresh", "the same, after looking at each host for edits by hand")
     if hosts:

@@ -125,6 +125,8 @@ def wrong_with(command: str, known: Known) -> str | None:
     if tool == "make":
         missing = [word for word in plain if word not in known.targets and "=" not in word and not word.startswith("<")]
         return f"no target {missing[0]}" if missing else None
+    if tool == "eval":
+        return wrong_with(" ".join(plain).removeprefix("$(").removesuffix(")"), known)
     if tool in (".", "source"):
         return _activated(plain)
     if tool == "fleet" or words[1:3] == ["-m", "cli"]:

@@ -93,6 +93,7 @@ def test_every_command_names_what_is_there() -> None:
         ("pyinfra hostconfig/inventroy.py", "no file hostconfig/inventroy.py"),
         (". ./activate pord", "no stack pord"),
         ("teraform apply", "no tool teraform"),
+        ('eval "$(fleet loggin)"', "no verb loggin of fleet"),
     ],
 )
 def test_a_command_that_names_nothing_is_found(command: str, what: str) -> None:

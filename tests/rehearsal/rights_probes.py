@@ -100,7 +100,7 @@ class Probes:
                     "Name": NAME,
                     "Driver": self.driver,
                     "Config": {"command": "/bin/sleep", "args": ["100000"]},
-                    "Resources": {"CPU": 10, "MemoryMB": 10},
+                    "Resources": {"CPU": 10, "MemoryMB": 32},
                 }
             ],
         }

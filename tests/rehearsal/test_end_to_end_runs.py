@@ -55,7 +55,6 @@ def test_a1_11_no_stand_in_outside_the_rehearsal(rehearsed: Rehearsed, tmp_path:
     without = engine.pulumi(env, "preview", "--stack", engine.STACK)
     said = without.stdout + without.stderr
     assert without.returncode != 0
-    asked = [
-        name for name in ("digitalocean", "aws", "gcp") if f"pulumi-resource-{name}" in said or f"{name} v" in said
-    ]
+    packages = ("digitalocean", "aws", "gcp", "nomad", "vault", "consul")
+    asked = [name for name in packages if f"pulumi-resource-{name}" in said or f"{name} v" in said]
     assert asked, said

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,9 +170,18 @@ def test_a1_07_a_host_that_is_cut_off_fails_alone_and_the_next_apply_does_only_t
 
 def test_a1_07_a_host_that_falls_silent_in_mid_run_fails_alone_and_soon(fleet: Fleet) -> None:
     wider = [fleet.target(name, packages={"tree": "x", "git": "takes a while"}) for name in NAMES]
-    cut = threading.Timer(1.5, hosts.link, ("two", False))
-    cut.start()
+
+    def cut() -> None:
+        """Cuts the host off once it is at work."""
+        end = time.monotonic() + 60
+        while hosts.execute_in("two", "pgrep", "-x", "apt-get|dpkg", check=False).returncode and time.monotonic() < end:
+            time.sleep(0.05)
+        hosts.link("two", up=False)
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
     done = fleet.run("apply", *wider)
+    cutting.join()
     hosts.link("two", up=True)
     assert [done[name]["ok"] for name in NAMES] == [True, False, True]
     assert "broke off" in done["two"]["error"]

@@ -40,10 +40,14 @@ def test_a_killed_build_leaves_nothing_that_goes_on_and_the_next_one_completes(
     servers.servers_folder().parent.mkdir(parents=True)
     servers.servers_folder().symlink_to(known)
     build = [sys.executable, "-c", "from rehearsal.testhosts import base; base.ensure()"]
-    for seconds in (2.0, 9.0):
+    for seconds in (0.0, 7.0):
         child = subprocess.Popen(build, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while not mentioning(str(tmp_path)):
+            assert time.monotonic() < end, "a build in progress must show, else its absence proves nothing"
+            time.sleep(0.1)
         time.sleep(seconds)
-        assert mentioning(str(tmp_path)), "a build in progress must show, else its absence proves nothing"
+        assert mentioning(str(tmp_path))
         child.kill()
         child.wait()
         time.sleep(0.3)

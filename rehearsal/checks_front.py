@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from rehearsal.checks import Check
 
 STRANGER = "nobody-has-this-name.example"
 SECONDS = 5.0
+WELL_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,17 @@ def ask(
 
 
 def names(fleet: Fleet, hosts: Mapping[str, Mapping[str, Any]], ca: str | None) -> Check:
-    """Every public name answers at every mirror with a certificate to trust; plain HTTP leads there."""
+    """Every public name answers at every mirror with a certificate to trust; plain HTTP leads there.
+
+    Waits a while: a mirror takes up its first certificate, and a service's first instance, a few seconds after `up`.
+    """
+    end = time.monotonic() + WELL_SECONDS
+    while (check := _names_now(fleet, hosts, ca)).wrong and time.monotonic() < end:
+        time.sleep(2.0)
+    return check
+
+
+def _names_now(fleet: Fleet, hosts: Mapping[str, Mapping[str, Any]], ca: str | None) -> Check:
     check = Check("public names at every mirror")
     questions = [
         (host, str(address), name, redirect)

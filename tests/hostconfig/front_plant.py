@@ -21,6 +21,7 @@ from typing import Any
 from hostconfig import front
 from hostconfig.desired_front import Front
 from hostconfig.front_places import SLOTS, Places
+from tests.hostconfig.front_namespaces import clear_dead, remove
 
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "tests" / "load" / "client.py"
@@ -91,6 +92,7 @@ def health(*instances: tuple[str, int], failing: tuple[tuple[str, int], ...] = (
 @contextlib.contextmanager
 def planted(**changes: Any) -> Iterator[Plant]:
     """A plant in a folder of its own; not in pytest's, for nginx's workers are nobody, and must come in."""
+    clear_dead()
     with tempfile.TemporaryDirectory(prefix="front-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -260,11 +262,7 @@ class Plant:
         for process in list(self.running):
             self.end(process)
         for name in (self.mirror, self.client):
-            found = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False)
-            for pid in found.stdout.split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+            remove(name)
 
 
 def came_of(client: subprocess.Popen[str]) -> dict[str, Any]:

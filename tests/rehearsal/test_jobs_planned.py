@@ -100,7 +100,9 @@ def _wait(api: Api, log: Path) -> None:
 
 
 def test_each_stack_has_its_jobs() -> None:
-    assert len([1 for stack, _ in JOBS if stack == "prod"]) == 40
+    # The forty that were found, and what came after them.
+    prod = {name for stack, name in JOBS if stack == "prod"}
+    assert len(prod - {"certificates", "front-certificate"}) == 40
     assert len([1 for stack, _ in JOBS if stack == "local"]) >= 12
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli import front_log
+from cli.allocations import ENDED
 from cli.compare import behind
 from cli.way_in import WayIn
 from model import load
@@ -89,9 +90,9 @@ def mirror(nomad: real.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert nomad.token is not None
     monkeypatch.setenv("NOMAD_TOKEN", nomad.token)
     yield made
-    # What still runs when its Nomad ends is ended by nobody.
+    # What still runs when its Nomad ends is ended by nobody. While it waits for its delay it is "pending".
     nomad.api.delete(f"/v1/job/{NAME}")
-    real.wait_for("the end", lambda: all(one["ClientStatus"] != "running" for one in _allocations(nomad.api)))
+    real.wait_for("the end", lambda: all(one["ClientStatus"] in ENDED for one in _allocations(nomad.api)))
     nomad.api.delete(f"/v1/job/{NAME}", purge=True)
 
 

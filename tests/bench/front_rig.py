@@ -25,7 +25,7 @@ TUNNELLED = "tunnelled.fleet.example"
 BARE, BARE_FABRIC, BARE_FAR = "198.51.100.1", "10.68.0.1", "10.68.0.2"
 CLIENT = "198.51.100.2"
 TUNNEL = {"m": "10.67.0.1", "f": "10.67.0.2", "b": "10.67.0.3"}
-WATCH = 7
+WATCH = 8
 PLAIN, NEAR = 9080, 9443
 TLS = "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {pem}; ssl_certificate_key {pem};"
 # One worker, on a processor of its own where there is one to spare: then it is the server that is measured.

@@ -1,4 +1,4 @@
-"""The verbs of every day, and of the night: how is it, what does it say, look inside, start it anew."""
+"""The verbs of every day, and of the night: how is it, what does it say, look inside, start it anew, choose a half."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli import compare as halves
 from cli import host_log, service_log
 from cli.allocations import listed, matching
 from cli.execute import execute
@@ -67,12 +68,30 @@ def restart(
     start_anew(way_in(stack), service, on, now, wait)
 
 
+def compare(service: str, stack: Stack) -> None:
+    """Show a half changed service, old and new side by side; exit code 0 only when the new one is no worse."""
+    raise typer.Exit(0 if halves.compare(way_in(stack), service) else 1)
+
+
+def promote(service: str, stack: Stack) -> None:
+    """Let a half changed service's new version take over."""
+    halves.promote(way_in(stack), service)
+
+
+def withdraw(service: str, stack: Stack) -> None:
+    """End a half changed service's new version; the old one goes on."""
+    halves.withdraw(way_in(stack), service)
+
+
 def add(app: typer.Typer) -> None:
     """Make these verbs known."""
     app.command()(status)
     app.command()(log)
     app.command("exec")(exec_)
     app.command()(restart)
+    app.command()(compare)
+    app.command()(promote)
+    app.command()(withdraw)
 
 
 def is_host(way: WayIn, word: str) -> bool:

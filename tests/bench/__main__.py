@@ -1,4 +1,4 @@
-"""`python -m tests.bench [hosts…]`: how long we take beside floor, Ansible and bare Nomad, and where it goes.
+"""`python -m tests.bench [hosts…]`: how we do beside floor, Ansible, bare Nomad and bare nginx, and where it goes.
 
 It reports and judges nothing: a slow machine is no failure. What could not be measured says why in the table.
 """
@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import control, hosts, plans
+from tests.bench import control, front, hosts, plans
 from toolchain.places import ROOT
 
 SIZES = (10, 100, 1000)
-PARTS = ("fleets", "hosts", "control")
+PARTS = ("fleets", "hosts", "control", "front")
 
 
 def say(text: str) -> None:
@@ -39,6 +39,8 @@ def main() -> None:
             parts.append(_hosts(chosen.no_hosts))
         if "control" in wanted:
             parts.append(control.lines(Path(place), say))
+        if "front" in wanted:
+            parts.append(front.lines(say))
     lines = [line for part in parts for line in (*part, "")][:-1]
     text = "\n".join(lines) + "\n"
     print(text)

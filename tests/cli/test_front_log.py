@@ -1,0 +1,102 @@
+"""What a mirror's front has passed on to instances: the script that counts it, run here on made-up logs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from cli.front_log import KEEP, SCRIPT, SETTLED, seen
+
+HERE = "198.18.61.36"
+INSTANCES = {(HERE, "1"): "10.99.0.31:23000", (HERE, "2"): "10.99.0.32:23001", (HERE, "3"): "10.99.0.32:23002"}
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Path:
+    """A mirror's state and logs. Its map changed a minute ago."""
+    (tmp_path / "state").mkdir()
+    meaning = '"1": "10.99.0.31 . 23000", "2": "10.99.0.32 . 23001", "3": "10.99.0.32 . 23002"'
+    (tmp_path / "state/instances.json").write_text(f'{{"map": {{"{HERE}": {{{meaning}}}, "198.18.9.9": {{}}}}}}')
+    rules = tmp_path / "state/instances.nft"
+    rules.write_text("")
+    os.utime(rules, (time.time() - 60,) * 2)
+    for slot in range(2):
+        (tmp_path / "logs" / str(slot)).mkdir(parents=True)
+    return tmp_path
+
+
+def line(upstream: str, *, ago: float = 5, status: int = 200, host: str = "x.fleet.example") -> str:
+    return f"{time.time() - ago:.3f} {host} {status} 150 0.010 GET|{upstream}\n"
+
+
+def script(front: Path, *addresses: str, began: float = 0) -> subprocess.CompletedProcess[str]:
+    words = [str(front / "state"), str(front / "logs"), str(SETTLED), f"{began:.0f}", *(addresses or (HERE,))]
+    return subprocess.run(["sh", "-c", SCRIPT, "compare", *words], capture_output=True, text=True, timeout=20)
+
+
+def counted(front: Path, began: float = 0) -> Mapping[tuple[str, str], Counter[str]]:
+    done = script(front, began=began)
+    assert (done.returncode, done.stderr) == (0, "")
+    return seen(done.stdout).counts
+
+
+def test_each_slots_log_is_counted_by_port(front: Path) -> None:
+    one, three = f"{HERE}:1|200|0.004", f"{HERE}:3|503|0.100"
+    (front / "logs/0/access.log.1").write_text(line(one))
+    (front / "logs/0/access.log").write_text(line(one) + line(three) + line("198.18.9.9:1|200|0.1") + line("-|-|-"))
+    (front / "logs/1/access.log").write_text(line(one))
+    done = script(front)
+    found = seen(done.stdout)
+    assert found.instances == INSTANCES
+    assert 48 <= found.seconds <= 50  # a minute, less the time in which connections settle
+    assert found.counts == {
+        (HERE, "1"): Counter({"answers": 3, "2xx": 3, "bytes": 450, "step7": 3}),
+        (HERE, "3"): Counter({"answers": 1, "5xx": 1, "bytes": 150, "step21": 1}),
+    }
+
+
+def test_every_instance_that_was_asked_has_its_own_answer(front: Path) -> None:
+    again = f"{HERE}:3, {HERE}:1|502, 200|0.001, 0.004"
+    (front / "logs/0/access.log").write_text(line(again))
+    found = counted(front)
+    assert found[HERE, "3"] == Counter({"answers": 1, "5xx": 1, "step0": 1})
+    assert found[HERE, "1"] == Counter({"answers": 1, "2xx": 1, "bytes": 150, "step7": 1})
+
+
+def test_what_nobody_waited_for_is_no_answer(front: Path) -> None:
+    gone = line(f"{HERE}:1|200|0.004", status=499) + line(f"{HERE}:1|-|-", status=499)
+    (front / "logs/0/access.log").write_text(gone)
+    assert counted(front) == {(HERE, "1"): Counter({"unheard": 2})}
+
+
+def test_only_what_was_asked_since_the_map_and_the_deployment_is_counted(front: Path) -> None:
+    text = "".join(line(f"{HERE}:1|200|0.004", ago=ago) for ago in (70, 55, 40, 20, 5))
+    (front / "logs/0/access.log").write_text(text)
+    assert counted(front)[HERE, "1"]["answers"] == 3
+    assert counted(front, began=time.time() - 30)[HERE, "1"]["answers"] == 2
+    os.utime(front / "state/instances.nft")
+    assert counted(front) == {}
+
+
+def test_a_client_cannot_speak_for_an_instance(front: Path) -> None:
+    lie = f"x|{HERE}:3|500|9.0"
+    (front / "logs/0/access.log").write_text(line("-|-|-", host=lie) + line(f"{HERE}:1|200|0.004", host=lie))
+    assert counted(front) == {(HERE, "1"): Counter({"answers": 1, "2xx": 1, "bytes": 150, "step7": 1})}
+
+
+def test_a_host_without_a_front_says_so(tmp_path: Path) -> None:
+    done = script(tmp_path)
+    assert (done.returncode, done.stderr) == (3, "no front runs here\n")
+
+
+def test_a_comparison_is_kept_beside_those_of_the_front(tmp_path: Path) -> None:
+    subprocess.run(["sh", "-c", KEEP, "compare", str(tmp_path), "apps-web", "two\ncolumns"], check=True)
+    (kept,) = (tmp_path / "comparisons").iterdir()
+    assert kept.name.endswith("Z-apps-web.txt")
+    assert kept.read_text() == "two\ncolumns\n"

@@ -57,7 +57,7 @@ block: ## One service by itself on loopback, with one Nomad agent: NAME=infradoc
 clean-rehearsal: tools ## Remove every trace of the rehearsal, also after a crash
 	@$(PLACES) && python -m rehearsal clean
 
-bench: ## Preview beside the engine's floor, hosts beside Ansible; writes a table
+bench: ## Preview beside the engine's floor, hosts beside Ansible, the front beside a bare nginx; writes a table
 	@$(INSTALL) engine venv bench debian servers
 	@$(PLACES) && $(OPTIONS) python -m tests.bench
 

@@ -27,6 +27,7 @@ ANSWER_SECONDS = 120.0
 LOGIN_SECONDS = 60.0
 # What stands gives tokens at once; leaders may be on their way after a start of all hosts.
 PATIENCE = 20.0
+SETTLE_SECONDS = 60.0
 
 
 class Inside(Protocol):
@@ -187,10 +188,25 @@ def whole(apply: Apply, there: Doors, fleet: Fleet, mine: Mapping[str, str], ins
     outcome = apply((), mine)
     if outcome.code == 0:
         nomad = there.api("nomad", mine["NOMAD_TOKEN"])
-        inside(lambda: secrets.write(fleet, nomad))
+        inside(lambda: patiently(lambda: secrets.write(fleet, nomad)))
         if certificates.JOB in fleet.services:
-            inside(lambda: certificates.obtain(nomad))
+            inside(lambda: patiently(lambda: certificates.obtain(nomad)))
     return outcome
+
+
+def patiently(action: Callable[[], T], seconds: float = SETTLE_SECONDS) -> T:
+    """Do what may be repeated, until the servers have settled.
+
+    A server that has just got its own tokens starts anew, and until it has caught up it knows no newer token of anybody.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except ApiError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1.0)
 
 
 def answering(there: Doors) -> bool:

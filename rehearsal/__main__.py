@@ -85,7 +85,9 @@ def _check() -> int:
             there = control.doors(engine.STACK, fleet, found, at.key.parent)
             person = control.operator_of(fleet, directory.people(fleet))
             results += network.from_internet(
-                lambda: checks_control.control(fleet, there, control.tokens(there, person, fleet), found)
+                lambda: control.patiently(
+                    lambda: checks_control.control(fleet, there, control.tokens(there, person, fleet), found)
+                )
             )
         if fleet.front is not None:
             progress.doing = "public names at the mirrors"

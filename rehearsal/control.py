@@ -197,7 +197,7 @@ def whole(apply: Apply, there: Doors, fleet: Fleet, mine: Mapping[str, str], ins
 def patiently(action: Callable[[], T], seconds: float = SETTLE_SECONDS) -> T:
     """Do what may be repeated, until the servers have settled.
 
-    A server that has just got its own tokens starts anew, and until it has caught up it knows no newer token of anybody.
+    A server that has just got its own tokens starts anew, and knows nobody's newer token until it has caught up.
     """
     end = time.monotonic() + seconds
     while True:

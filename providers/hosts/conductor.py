@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from providers.hosts.runner import Job, Outcome, Progress, Runner, Tell
 
 NEVER = "never applied by this program"
-# Two batches of one such layer may close at the same time; the second waits for the end of the first.
-_TURN: Mapping[str, threading.Lock] = {"servers": threading.Lock(), "front": threading.Lock()}
-_HOW = {"servers": "servers are changed one at a time", "front": "mirrors are changed one, then half, then the rest"}
 
 
 def _one_by_one(jobs: list[Job]) -> list[list[Job]]:
@@ -24,40 +22,54 @@ def _one_by_one(jobs: list[Job]) -> list[list[Job]]:
 
 def _one_half_rest(jobs: list[Job]) -> list[list[Job]]:
     half = max(1, len(jobs) // 2)
-    return [wave for wave in (jobs[:1], jobs[1:half], jobs[max(1, half) :]) if wave]
+    return [wave for wave in (jobs[:1], jobs[1:half], jobs[half:]) if wave]
 
 
-_ORDER: Mapping[str, Callable[[list[Job]], list[list[Job]]]] = {"servers": _one_by_one, "front": _one_half_rest}
+@dataclass(frozen=True)
+class _Order:
+    """How a layer is changed whose hosts stand in for each other."""
+
+    split: Callable[[list[Job]], list[list[Job]]]
+    how: str
+    silent_stops: bool
+    """Whether a host that cannot be reached stops those behind it, as one that failed does."""
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    """Two batches of the layer may close at the same time; the second waits for the end of the first."""
+
+
+# A server that is off may cost the quorum; a mirror that is off says nothing about the change.
+_ORDERS: Mapping[str, _Order] = {
+    "servers": _Order(_one_by_one, "servers are changed one at a time", silent_stops=True),
+    "front": _Order(_one_half_rest, "mirrors are changed one, then half, then the rest", silent_stops=False),
+}
 
 
 def waves(jobs: list[Job], standing: set[str]) -> list[list[Job]]:
     """The batch as waves, each begun when the one before it has ended. `standing`: hosts that were there before."""
-    order = _ORDER.get(jobs[0].layer) if jobs else None
+    order = _ORDERS.get(jobs[0].layer) if jobs else None
     if order is None or not standing:
         return [jobs] if jobs else []
-    return order(sorted(jobs, key=lambda job: job.host))
+    return order.split(sorted(jobs, key=lambda job: job.host))
 
 
 def conduct(jobs: list[Job], run: Runner, tell: Tell, progress: Progress) -> None:
     """Apply a batch, wave by wave."""
-    turn = _TURN.get(jobs[0].layer) if jobs else None
-    if turn is None:
+    order = _ORDERS.get(jobs[0].layer) if jobs else None
+    if order is None:
         for wave in waves(jobs, set()):
             run(wave, "apply", tell, progress)
         return
-    layer = jobs[0].layer
-    with turn:
+    with order.turn:
         failed: list[str] = []
 
         def heard(host: str, outcome: Outcome) -> None:
-            # A mirror that was off says nothing about the change; a server that is off may cost the quorum.
-            if outcome.error and (outcome.reachable or layer == "servers"):
+            if outcome.error and (outcome.reachable or order.silent_stops):
                 failed.append(host)
             tell(host, outcome)
 
         for wave in waves(jobs, _standing(jobs, run, progress)):
             if failed:
-                why = f"not begun: {failed[0]} failed before it, and {_HOW[layer]}"
+                why = f"not begun: {failed[0]} failed before it, and {order.how}"
                 for job in wave:
                     tell(job.host, Outcome(error=why))
             else:

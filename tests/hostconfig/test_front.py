@@ -14,17 +14,12 @@ from hostconfig.desired import parse as parse_ground
 from hostconfig.firewall import lines_of
 from hostconfig.front_nginx import nginx_conf
 from hostconfig.front_places import SLOTS, Places
-from hostconfig.parts import Platform
 from hostconfig.plan import parse, plan_of
 from tests.hostconfig import samples
 from tests.hostconfig.front_samples import desired, sample
+from tests.hostconfig.platforms import PLATFORMS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "hostconfig"
-PLATFORMS = {
-    "debian-runit": Platform("debian", "runit", kernel_wireguard=False),
-    "debian-systemd": Platform("debian", "systemd", kernel_wireguard=True),
-    "void-runit": Platform("void", "runit", kernel_wireguard=True),
-}
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

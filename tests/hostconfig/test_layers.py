@@ -21,15 +21,11 @@ from hostconfig.plan import LAYERS, AnyDesired, parse, paths_to_look_at, plan_of
 from hostconfig.scripts import script
 from tests.hostconfig.control_samples import CLIENT, layers, servers, voter, worker
 from tests.hostconfig.front_samples import sample as front_sample
+from tests.hostconfig.platforms import PLATFORMS
 from tests.hostconfig.samples import sample
 from tests.hostconfig.simulation import bare, carried_out
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "hostconfig"
-PLATFORMS = {
-    "debian-runit": Platform("debian", "runit", kernel_wireguard=False),
-    "debian-systemd": Platform("debian", "systemd", kernel_wireguard=True),
-    "void-runit": Platform("void", "runit", kernel_wireguard=True),
-}
 HOSTS = {"servers": ("servers", servers), "worker": ("agents", worker), "voter": ("agents", voter)}
 DEBIAN = PLATFORMS["debian-runit"]
 INITS = st.sampled_from(["runit", "systemd"])

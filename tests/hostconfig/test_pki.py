@@ -10,16 +10,11 @@ from pathlib import Path
 import pytest
 
 from hostconfig import pki
-from hostconfig.parts import Platform
 from hostconfig.pki import alternative_names
 from tests.hostconfig.enrolment import HOSTS, VOTERS, Fleet, address, openssl
+from tests.hostconfig.platforms import PLATFORMS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "hostconfig"
-PLATFORMS = {
-    "debian-runit": Platform("debian", "runit", kernel_wireguard=False),
-    "debian-systemd": Platform("debian", "systemd", kernel_wireguard=True),
-    "void-runit": Platform("void", "runit", kernel_wireguard=True),
-}
 LEAF, KEY, CA = "etc/fleet/pki/leaf.pem", "etc/fleet/pki/leaf.key", "etc/fleet/pki/ca.pem"
 GOSSIP = "etc/fleet/gossip/"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -14,14 +14,10 @@ from hostconfig.parts import KeptPeer, Platform
 from hostconfig.plan import paths_to_look_at, plan_of
 from hostconfig.scripts import script
 from hostconfig.sshd import CIPHERS, KEY_EXCHANGE, MACS
+from tests.hostconfig.platforms import PLATFORMS
 from tests.hostconfig.samples import peer, sample, users, variations, wireguard_key
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "hostconfig"
-PLATFORMS = {
-    "debian-runit": Platform("debian", "runit", kernel_wireguard=False),
-    "debian-systemd": Platform("debian", "systemd", kernel_wireguard=True),
-    "void-runit": Platform("void", "runit", kernel_wireguard=True),
-}
 
 
 @pytest.mark.parametrize("name", PLATFORMS)

@@ -13,15 +13,10 @@ from pathlib import Path
 import pytest
 
 from hostconfig import ways_in
-from hostconfig.parts import Platform
 from tests.hostconfig.doors import HOSTS, NAMES, PORTS, Authority, Door, Server, desired
+from tests.hostconfig.platforms import PLATFORMS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "hostconfig"
-PLATFORMS = {
-    "debian-runit": Platform("debian", "runit", kernel_wireguard=False),
-    "debian-systemd": Platform("debian", "systemd", kernel_wireguard=True),
-    "void-runit": Platform("void", "runit", kernel_wireguard=True),
-}
 A, B, C = HOSTS
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 

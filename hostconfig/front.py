@@ -47,7 +47,7 @@ def front(wish: Front, platform: Platform) -> Part:
         platform,
         f"{HOST.script()} restore",
         tool="nft",
-        ready=f"nft list chain inet {TABLE} refused >/dev/null 2>&1",
+        ready=f"nft list chain inet {TABLE} own >/dev/null 2>&1",
     )
     text = texts(wish)
     woken = {f"{HOST.etc}/{name}" for name in SWAPPED}

@@ -10,18 +10,30 @@ from hostconfig.files import render
 from hostconfig.front_places import HOST, Places
 from hostconfig.tls import CIPHERS
 
+KEPT_OPEN = 5
+"""Seconds for which a file that was opened once is taken to be the same."""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Files of one kind, as the template says it."""
+
+    pattern: str
+    """Of their endings; the first kind that fits counts."""
+    words: str
+    """Of Cache-Control."""
+    lasting: bool
+
 
 @dataclass(frozen=True)
 class Files:
     """A folder of files, as the template says it."""
 
     label: str
-    variable: str
     names: tuple[str, ...]
     root: str
     listing: bool
-    kinds: tuple[tuple[str, str], ...]
-    """(pattern of the endings, words of Cache-Control), the first that fits counts."""
+    kinds: tuple[Alike, ...]
 
 
 @dataclass(frozen=True)
@@ -55,13 +67,14 @@ def keeping(seconds: int) -> str:
     return f"public, max-age={seconds}" if seconds else "no-cache"
 
 
-def _kind(kind: Kind) -> tuple[str, str]:
-    return "|".join(re.escape(ending) for ending in kind.endings), keeping(kind.keep)
+def _kind(kind: Kind) -> Alike:
+    pattern = "|".join(re.escape(ending) for ending in kind.endings)
+    return Alike(pattern, keeping(kind.keep), lasting=kind.keep > KEPT_OPEN)
 
 
 def _files(label: str, tree: Tree) -> Files:
     kinds = tuple(_kind(kind) for kind in tree.kinds)
-    return Files(label, label.replace("-", "_"), tree.names, tree.root, tree.listing, kinds)
+    return Files(label, tree.names, tree.root, tree.listing, kinds)
 
 
 def _location(it: Behind, below: Below | None) -> Location:
@@ -106,6 +119,7 @@ def nginx_conf(wish: Front, place: Places = HOST) -> str:
         "front/nginx.conf",
         place=place,
         wish=wish,
+        kept_open=KEPT_OPEN,
         worker="nginx" if wish.os == "void" else "www-data",
         ciphers=CIPHERS,
         every_name=sorted(names),

@@ -20,7 +20,7 @@ from tests.bench.front_wrk import Way
 from tests.hostconfig.front_namespaces import remove
 from tests.hostconfig.front_plant import FAR, FILES, HOST, SERVICE, Plant, health, planted
 
-SIZES = {"1 KB": ("/1k.bin", 2**10), "10 KB": ("/10k.bin", 10 * 2**10), "1 MB": ("/1m.bin", 2**20)}
+SIZES = {"1 KB": ("/1k.xbps", 2**10), "10 KB": ("/10k.xbps", 10 * 2**10), "1 MB": ("/1m.xbps", 2**20)}
 TUNNELLED = "tunnelled.fleet.example"
 BARE, BARE_FABRIC, BARE_FAR = "198.51.100.1", "10.68.0.1", "10.68.0.2"
 CLIENT = "198.51.100.2"
@@ -46,7 +46,7 @@ WISH: dict[str, Any] = {
     "workers": 1,
     "keepalive": 60,
     "services": {"app": service(SERVICE, "app", "198.18.0.1"), "far": service(TUNNELLED, "far", "198.18.0.2")},
-    "swap": {"share": 50, "watch": WATCH, "probes": [{"name": FILES, "path": "/1k.bin"}], "longest_drain": 60},
+    "swap": {"share": 50, "watch": WATCH, "probes": [{"name": FILES, "path": "/1k.xbps"}], "longest_drain": 60},
 }
 
 
@@ -104,8 +104,8 @@ class Rig:
         way = ["dev", self.device("m"), "src", TUNNEL["m"]]
         plant.run("ip", "route", "replace", "198.18.0.2/32", *way)
         for name in (FILES, SERVICE, TUNNELLED):
-            plant.until(lambda name=name: plant.ask(name, "/1k.bin")[0] == 200, what=f"{name} at our front")
-            plant.until(lambda name=name: plant.ask(name, "/1k.bin", host=BARE)[0] == 200, what=f"{name} at the bare")
+            plant.until(lambda name=name: plant.ask(name, "/1k.xbps")[0] == 200, what=f"{name} at our front")
+            plant.until(lambda name=name: plant.ask(name, "/1k.xbps", host=BARE)[0] == 200, what=f"{name} at the bare")
 
     def _certificate(self) -> None:
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=fleet.example"]

@@ -111,9 +111,9 @@ def test_a_configuration_that_nginx_refuses_changes_nothing(plant: Plant) -> Non
 
 WORSE = {
     "empty": ("s|root .*/tree;|root /nonexistent;|", "answers 404"),
-    "erring": ("s|autoindex on;|return 500;|", "answers 500"),
-    "slow": ("s|autoindex on;|limit_rate 8k;|", "slow: "),
-    "hanging": ("s|autoindex on;|limit_rate 1;|", "no answer within 3 s"),
+    "erring": (r"s|root .*/tree;|& return 500;|", "answers 500"),
+    "slow": (r"s|root .*/tree;|& limit_rate 8k;|", "slow: "),
+    "hanging": (r"s|root .*/tree;|& limit_rate 1;|", "no answer within 3 s"),
 }
 
 
@@ -146,7 +146,7 @@ def test_a_version_that_does_not_start_is_withdrawn(plant: Plant) -> None:
 def test_what_only_clients_see_is_withdrawn_within_seconds(plant: Plant) -> None:
     client = package(plant, 9)
     time.sleep(1)
-    change = r"s|autoindex on;|if (\$remote_addr != 127.0.0.1) { return 500; }|"
+    change = r"s|root .*/tree;|& if (\$remote_addr != 127.0.0.1) { return 500; }|"
     swap = {"share": 20, "watch": 20, "probes": [{"name": FILES, "path": "/package.xbps"}]}
     code, words, reason, seconds = verdict(plant, program=wrapper(plant.folder, "two-faced", change), swap=swap)
     assert code == 1

@@ -115,10 +115,12 @@ def under_load(plant: Plant, steps: Iterator[Callable[[], bool]], given: argpars
         seconds = given.round
         old = plant.load(FILES, right("/package.xbps"), "--pause", str(given.pause), seconds=seconds,
                          connections=given.connections)  # fmt: skip
-        new = plant.load(FILES, right("/package.xbps"), "--reopen", "20", seconds=seconds, connections=20)
+        new = plant.load(FILES, right("/package.xbps"), "--reopen", "20", "--pause", str(given.pause / 10),
+                         seconds=seconds, connections=20)  # fmt: skip
         slow = plant.load(FILES, right("/big.iso", "x" * BIG), "--download", str(BIG // (seconds - 2)))
         return [old, new, slow]
 
+    known = 0
     while total["swaps"] < given.swaps or total["requests"] < given.requests:
         running = clients()
         time.sleep(given.round / 6)
@@ -136,6 +138,10 @@ def under_load(plant: Plant, steps: Iterator[Callable[[], bool]], given: argpars
         if total[UNDESERVED] > max(2, given.swaps / 5):
             raise SystemExit(f"{total[UNDESERVED]} good candidates were withdrawn: {dict(failed) or 'none failed'}")
         print(f"{dict(total)} failed: {dict(failed) or 0}", flush=True)
+        if failed.total() > known:
+            known = failed.total()
+            said = (plant.folder / "log").read_text(errors="replace").splitlines()
+            print("the mirror said last:", *said[-30:], sep="\n    ", flush=True)
     return {**total, "connections": given.connections, "failed": dict(failed)}
 
 

@@ -143,7 +143,9 @@ def test_what_may_be_half_changed_is_known_to_be(tmp_path: Path) -> None:
 
 def test_opening_a_name_moves_no_address(prod: Fleet, tmp_path: Path) -> None:
     vhost = "services/vector/registers/vector-vector/vhost"
-    data = changed(facts("prod"), {f"{vhost}/public": True, f"{vhost}/methods": ["GET"]})
+    data = changed(
+        facts("prod"), {f"{vhost}/public": True, f"{vhost}/methods": ["GET"], "services/vector/shutdown_delay": "10s"}
+    )
     more = front(load(write(tmp_path, data)), "d-hel-fi").services
     before = front(prod, "d-hel-fi").services
     assert set(more) - set(before) == {"vector-vector"}

@@ -65,6 +65,8 @@ class Behind(Strict):
     body_mb: int = Field(default=1, ge=1)
     requests_per_second: int | None = Field(default=None, ge=1)
     timeout: float = 60.0
+    halves: bool = False
+    """It may be half changed: what its new half fails to answer is asked of another instance, where that is safe."""
 
 
 class Probe(Strict):

@@ -59,6 +59,7 @@ class Service:
     ports: range
     body_mb: int
     rate: int | None
+    halves: bool
     locations: tuple[Location, ...]
 
 
@@ -107,6 +108,7 @@ def _service(label: str, it: Behind) -> Service:
         range(1, it.instances + 1),
         it.body_mb,
         it.requests_per_second,
+        it.halves,
         (Location(**{**vars(first), "match": "/"}), *locations),
     )
 

@@ -16,6 +16,10 @@ from model.strict import Name, Network, Strict, Text
 # A front runs in one of four slots of its machine: each has a port for HTTP, one for HTTPS and one that says how it is.
 OWN_PORTS = tuple(first + slot for first in (8080, 8440, 8180) for slot in range(4))
 
+# How long an instance that leaves may still be asked: until the mirror's loop looks again (2 s), Consul and its agent
+# have answered (2 s), and a connection kept to it is given to no request any more (5 s); and a second for the clocks.
+LEAVING_SECONDS = 10
+
 Ending = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.]*$")]
 Folder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")]
 Covered = Annotated[

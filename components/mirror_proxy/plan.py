@@ -85,6 +85,9 @@ def _behind(fleet: Fleet, public: Public, name: str, address: str) -> Behind:
         limits["body_mb"] = it.limits.body_mb
     if it.limits.timeout is not None:
         limits["timeout"] = seconds(it.limits.timeout)
+    update = public.placed.group.update or fleet.services[public.service].update
+    if update and update.canary:
+        limits["halves"] = True
     return Behind(
         names=it.names,
         consul=name,

@@ -11,12 +11,15 @@ from model.checks.placement import few
 from model.checks.rule import Found
 from model.checks.zone import names_of
 from model.fleet import Fleet
-from model.front import Tree
+from model.front import LEAVING_SECONDS, Tree
 from model.placement import offered
 from model.reading import Where
+from model.registration import seconds
 from model.vhosts import Named, answer, copies, named, vhosts, zone_of
 
 WEB = (80, 443)
+# What of the shared names anybody keeps for longer would send requests to a drained machine for as long.
+DRAINED_SECONDS = 60
 # As many copies of a service as the front keeps ports for behind its virtual address.
 MOST = 64
 
@@ -52,6 +55,20 @@ def drains_leave_the_shared_names(fleet: Fleet) -> Iterator[Found]:
             if fleet.front is not None and members and pool.duty is None and set(members) <= mirrors:
                 path: Where = ("zones", zone, "pools", label)
                 yield Found(path, f"{few(members)} could not be drained", f"write `duty: {fleet.front.duty}`")
+
+
+def drained_names_are_soon_forgotten(fleet: Fleet) -> Iterator[Found]:
+    """A pool that leads to the front's machines has a TTL of 60 s at the most: a drain is effective within it."""
+    if fleet.front is None:
+        return
+    for zone, facts in fleet.zones.items():
+        for label, pool in facts.pools.items():
+            ttl = facts.ttl if pool.ttl is None else pool.ttl
+            drainable = pool.duty == fleet.front.duty and set(fleet.having(pool.role)) & set(fleet.mirrors)
+            if drainable and (ttl is None or ttl > DRAINED_SECONDS):
+                said = "the provider's default" if ttl is None else f"{ttl} s"
+                what = f"a machine that rests from {pool.duty} is asked on for the records' TTL, which is {said}"
+                yield Found(("zones", zone, "pools", label), what, "write `ttl: 30`")
 
 
 def front_is_reachable(fleet: Fleet) -> Iterator[Found]:
@@ -219,10 +236,26 @@ def services_behind_are_told_apart(fleet: Fleet) -> Iterator[Found]:
             yield Found(path, f"{copies(fleet, public)} copies, and {MOST} can be asked", "have fewer")
 
 
+def instances_leave_in_time(fleet: Fleet) -> Iterator[Found]:
+    """Where another instance takes over, one that leaves answers until no mirror passes anything on to it."""
+    for public in vhosts(fleet):
+        if not public.vhost.public or public.vhost.through != "mirrors" or copies(fleet, public) < 2:
+            continue
+        for _, path, task in public.placed.tasks:
+            # What starts or ends beside the others is not what answers.
+            if task.lifecycle is not None:
+                continue
+            said = "0s" if task.shutdown_delay is None else task.shutdown_delay
+            if seconds(said) < LEAVING_SECONDS:
+                what = f"it ends {said} after it began to leave, and mirrors ask it for {LEAVING_SECONDS} s"
+                yield Found((*path, "shutdown_delay"), what, f"write `shutdown_delay: {LEAVING_SECONDS}s`")
+
+
 RULES = (
     front_has_machines,
     the_last_mirror_stays,
     drains_leave_the_shared_names,
+    drained_names_are_soon_forgotten,
     front_is_reachable,
     trees_are_on_every_mirror,
     endings_are_of_one_kind,
@@ -233,4 +266,5 @@ RULES = (
     probes_ask_the_front,
     virtual_addresses_are_nobodys,
     services_behind_are_told_apart,
+    instances_leave_in_time,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hostconfig.firewall import lines_of
 from hostconfig.front_nginx import nginx_conf
 from hostconfig.front_places import SLOTS, Places
 from hostconfig.plan import parse, plan_of
+from model.front import LEAVING_SECONDS
 from tests.hostconfig import samples
 from tests.hostconfig.front_samples import desired, sample
 from tests.hostconfig.platforms import PLATFORMS
@@ -137,6 +139,22 @@ def test_a_closed_path_and_a_method_are_decided_before_the_service() -> None:
     assert "return 404;" in closed
     assert "proxy_pass" not in closed
     assert 'if ($request_method !~ "^(GET|HEAD)$")' in text
+
+
+def test_what_half_of_a_service_fails_to_answer_is_asked_of_another_instance() -> None:
+    text = nginx_conf(desired())
+    chat = text.partition("server_name chat.fleet.example;")[2].partition("error_page")[0]
+    upload = text.partition("server_name upload.fleet.example;")[2].partition("error_page")[0]
+    assert "proxy_next_upstream error timeout http_500 http_502 http_503 http_504;" in upload
+    assert "non_idempotent" not in text, "what may have been done is never asked twice"
+    assert "http_500" not in chat, "a service that is never half changed says of its own errors what it wants"
+
+
+def test_an_instance_leaves_as_slowly_as_it_is_forgotten() -> None:
+    every = int(re.findall(r"^every=(\d+)$", front.program("follow"), re.M)[0])
+    kept = re.findall(r"^        keepalive_time(?:out)? (\d+)s;$", nginx_conf(desired()), re.M)
+    # Consul's two seconds, and one for the clocks.
+    assert every + max(int(text) for text in kept) + 2 + 1 == LEAVING_SECONDS
 
 
 def test_redirected_openings_let_in_what_was_sent_on_and_nothing_else() -> None:

@@ -11,6 +11,7 @@ from tests.model.change import GONE, Changes
 
 TREE = "front/trees/packages"
 REPO = "repo.fleet.example"
+LEAVES = {"services/probe/shutdown_delay": "10s"}
 REST = {"machines/a-nyc-us/resting": {"front": "a test"}}
 ALL_REST = {**REST, "machines/a-pdx-us/resting": {"front": "a test", "metrics": "its disk"}}
 
@@ -44,6 +45,26 @@ CASES = (
         front.drains_leave_the_shared_names,
         fronted({f"{ZONE}/pools/mirrors/duty": GONE}),
         fronted({f"{ZONE}/pools/mirrors/duty": "front"}),
+    ),
+    Case(
+        front.drained_names_are_soon_forgotten,
+        fronted({f"{ZONE}/pools/mirrors/ttl": 61}),
+        fronted({f"{ZONE}/pools/mirrors/ttl": 60}),
+    ),
+    Case(
+        front.drained_names_are_soon_forgotten,
+        fronted({f"{ZONE}/pools/mirrors/ttl": GONE, f"{ZONE}/ttl": GONE}),
+        fronted({f"{ZONE}/pools/mirrors/ttl": GONE, f"{ZONE}/ttl": 60}),
+    ),
+    Case(
+        front.instances_leave_in_time,
+        service({"services/probe/count": 2, "services/probe/shutdown_delay": "9s"}),
+        service({"services/probe/count": 2, "services/probe/shutdown_delay": "10s"}),
+    ),
+    Case(
+        front.instances_leave_in_time,
+        service({"services/probe/update": {"canary": 1}}),
+        service({"services/probe/count": 1}),
     ),
     Case(placement.duties_are_somebodys, REST | {f"{ZONE}/pools/mirrors/duty": GONE}, fronted(REST)),
     Case(
@@ -175,8 +196,8 @@ CASES = (
     ),
     Case(
         front.services_behind_are_told_apart,
-        service({"services/probe/count": 64, "services/probe/update": {"canary": 1}}),
-        service({"services/probe/count": 63, "services/probe/update": {"canary": 1}}),
+        service({"services/probe/count": 64, "services/probe/update": {"canary": 1}, **LEAVES}),
+        service({"services/probe/count": 63, "services/probe/update": {"canary": 1}, **LEAVES}),
     ),
     Case(
         placement.static_ports_are_free,

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from servers import Api, ApiError, System
+from tests.servers import leftovers
 from toolchain.servers import servers_folder
 
 # What the surroundings say about clouds and proxies is no business of a test's servers.
@@ -79,13 +81,19 @@ class Server:
     token: str | None = None
     process: subprocess.Popen[bytes] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    scratch: Path = Path()
 
     def start(self) -> None:
+        # Short, for the sockets below it; what a server leaves in it goes with it.
+        self.scratch = Path(tempfile.mkdtemp(prefix="fleet-"))
+        env = _ENV | {"TMPDIR": str(self.scratch)}
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=self.folder, env=_ENV, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command, cwd=self.folder, env=env, stdout=log, stderr=log)
 
     def stop(self) -> None:
         if self.process is not None:
+            # Nomad's tasks and their executors live on without it.
+            left = leftovers.below(self.process.pid)
             self.process.terminate()
             try:
                 self.process.wait(10)
@@ -93,6 +101,8 @@ class Server:
                 self.process.kill()
                 self.process.wait()
             self.process = None
+            leftovers.end(left)
+            leftovers.remove(self.scratch)
 
     @property
     def api(self) -> Api:

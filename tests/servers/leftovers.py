@@ -1,0 +1,58 @@
+"""What a test's server leaves behind: processes that outlive it, and mounts in its folder. Ended by id and by path."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+# A process by its id and the moment it began, in the kernel's ticks: the id may be somebody else's later.
+Process = tuple[int, str]
+
+
+def _facts() -> dict[int, tuple[int, str]]:
+    """Each process of the machine: its parent and when it began."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # The name between the brackets may hold anything.
+            words = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            found[int(entry.name)] = (int(words[1]), words[19])
+    return found
+
+
+def below(pid: int) -> set[Process]:
+    """All processes that a process has begun, and those that they began. Without /proc none are known."""
+    facts, found, fresh = _facts(), set[Process](), {pid}
+    while fresh:
+        fresh = {child for child, (parent, _) in facts.items() if parent in fresh}
+        found |= {(child, facts[child][1]) for child in fresh}
+    return found
+
+
+def end(processes: set[Process]) -> None:
+    """End those that are still there, with what they have begun meanwhile."""
+    late = [below(pid) for pid, began in processes if same(pid, began)]
+    for pid, began in processes.union(*late):
+        if same(pid, began):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def same(pid: int, began: str) -> bool:
+    """Whether a process is there that began at this moment."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19] == began
+    return False
+
+
+def remove(folder: Path) -> None:
+    """Take a folder away, after what is mounted in it."""
+    with contextlib.suppress(FileNotFoundError):
+        for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+            if line.split()[4].startswith(f"{folder}/"):
+                subprocess.run(["umount", "-l", line.split()[4]], check=False, capture_output=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -231,10 +231,13 @@ class Decision(Strict):
 
 
 class Left(Strict):
-    """That somebody left. Only a removal for security goes without a word before."""
+    """That somebody left. It counts from the moment it is written down."""
 
     on: Day
     why: Literal["wish", "inactive", "removal", "security"]
+    told: Day | None = Field(
+        default=None, description="when somebody removed was told, and could answer; for security nobody is"
+    )
     knew: tuple[Name, ...] = Field(default=(), description="shared secrets known on that day, to be made anew")
 
 

@@ -200,7 +200,7 @@ def hosts_ask_for_groups(fleet: Fleet) -> Iterator[Found]:
 
 
 def devspace_and_shells_stay_apart(fleet: Fleet) -> Iterator[Found]:
-    """Devspace gives nobody a shell: its team is no team of hosts, nor above or below one, and its group no sshd lets in."""
+    """Devspace gives nobody a shell: its team is no team of hosts, nor above or below one, and no sshd lets it in."""
     if fleet.roster is None:
         return
     for name, team in fleet.roster.teams.items():

@@ -1,7 +1,8 @@
 """What a change may not do to people: compared with what was there, which no check of the data alone can see. Pure.
 
 A ledger is plain data, as it stands in the engine's state:
-`{people: {handle: {github, number, left, since, founder}}, removal_percent, comment_days, waivers: [{percent, until}]}`.
+`{people: {handle: {github, number, left, since, founder}}, removal_percent, comment_days, waivers: [...]}`, and a
+waiver is `{percent, until}`.
 Days are text such as 2026-03-01; numbers may come back from the engine as floats.
 """
 
@@ -120,5 +121,5 @@ def _share(before: Ledger, after: Ledger, as_of: date) -> Iterator[str]:
     if len(gone) * 100 > allowed * here:
         yield (
             f"{len(gone)} of {here} people leave within {days} days ({', '.join(gone)}): that is "
-            f"{len(gone) * 100 / here:.0f} %, and {allowed} % may; let some go later, or add a waiver that members reviewed"
+            f"{len(gone) * 100 / here:.0f} %, and {allowed} % may; let some go later, or add a reviewed waiver"
         )

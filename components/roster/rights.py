@@ -29,7 +29,7 @@ Kind = Literal[
     "secret",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+PERMISSIONS: tuple[str, ...] = get_args(Permission)
 
 
 class Right(NamedTuple):
@@ -111,7 +111,7 @@ def _of(person: Person, roster: Roster, granted: Mapping[str, tuple[Right, ...]]
 
 
 def _wider(one: str, other: str | None) -> str:
-    return max(one, other or one, key=[*PERMISSIONS].index)
+    return max(one, other or one, key=lambda permission: PERMISSIONS.index(permission))
 
 
 def _granted(fleet: Fleet, roster: Roster, name: str) -> Iterator[Right]:

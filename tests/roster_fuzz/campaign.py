@@ -35,7 +35,9 @@ FILES = 100
 # A stack without an organisation has no repositories to compare with.
 WITHOUT: set[object] = {roster_teams.repositories_are_declared}
 RULES_AT_LOAD: tuple[Rule, ...] = (*roster.RULES, *roster_joins.RULES, *roster_teams.RULES, *roster_keys.RULES)
-RULES = tuple(sentence(rule) for rule in (*RULES_AT_LOAD, *roster_dated.DATED) if rule not in WITHOUT)
+RULES = tuple(sentence(rule) for rule in RULES_AT_LOAD if rule not in WITHOUT) + tuple(
+    map(sentence, roster_dated.DATED)
+)
 # A change against what was there, by words of what is said.
 CHANGES = {
     "a handle vanishes": "is gone from the roster",
@@ -73,8 +75,8 @@ class Tally:
 
 @cache
 def base() -> Data:
-    """The rest of the fleet: the rehearsal's, as a load would have read it, without what people have no part in."""
-    frozen: Data = _frozen({key: part for key, part in bare("local").items() if key != "zones"})
+    """The rest of the fleet: the rehearsal's, as a load would have read it."""
+    frozen: Data = _frozen(bare("local"))
     return frozen
 
 

@@ -41,7 +41,9 @@ def effects(before: Rights, after: Rights, roles: Roles | None = None) -> tuple[
             unsaid = f"{{who}}: {kind} changes"
             for sentence in tuple(say(had, has)) or (unsaid,) if had != has else ():
                 people.setdefault((order, sentence), []).append(handle)
-    each = [_fill(sentence, handles) for (_, sentence), handles in sorted(people.items())]
+    # By kind, then by people; what one of them loses comes before what is gained, as it was said.
+    ordered = sorted(people.items(), key=lambda one: (one[0][0], one[1]))
+    each = [_fill(sentence, handles) for (_, sentence), handles in ordered]
     return (*_nobody(before, after, roles or {}), *each)
 
 
@@ -77,8 +79,10 @@ def _github_team(had: frozenset[str], has: frozenset[str]) -> Iterator[str]:
             as_what = " as {a maintainer|maintainers}" if now[team] == "maintainer" else ""
             yield f"{{who}} {{joins|join}} the GitHub team {team}{as_what}"
         elif was[team] != now[team]:
-            what = "{a maintainer|maintainers}" if now[team] == "maintainer" else "{a member|members}, no more"
-            yield f"{{who}} {{is|are}} {what} of the GitHub team {team}"
+            if now[team] == "maintainer":
+                yield f"{{who}} {{is|are}} now {{a maintainer|maintainers}} of the GitHub team {team}"
+            else:
+                yield f"{{who}} {{is|are}} only {{a member|members}} of the GitHub team {team} now"
 
 
 def _github_repo(had: frozenset[str], has: frozenset[str]) -> Iterator[str]:

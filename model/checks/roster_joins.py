@@ -35,9 +35,9 @@ def sponsors_are_members(fleet: Fleet) -> Iterator[Found]:
         day = person.decision.proposed if person.decision else person.since
         wrong = _was_no_member(fleet.roster, person.sponsor, handle, day.isoformat())
         if wrong:
-            way_out = near(
-                person.sponsor, set(fleet.roster.people) - {handle}, "name a member who sees the join through"
-            )
+            way_out = "name a member who sees the join through"
+            if person.sponsor not in fleet.roster.people:
+                way_out = near(person.sponsor, set(fleet.roster.people) - {handle}, way_out)
             yield Found(of("people", handle, "sponsor"), wrong, way_out)
 
 

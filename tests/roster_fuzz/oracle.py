@@ -152,14 +152,16 @@ def _teams(here: Data, teams: Data, settings: Data, base: Data) -> Iterator[str]
             shells = {n for n, t in teams.items() if (t.get("grants") or {}).get("hosts")}
             if inside & shells or any(name in _above(teams, shell) for shell in shells):
                 yield f"{name} is devspace and shell"
-            if grants["netauth"]["group"] in base["ssh"]["allow_groups"]:
+            if (grants.get("netauth") or {}).get("group") in base["ssh"]["allow_groups"]:
                 yield f"every sshd lets {name} in"
         for secret in grants.get("secrets", ()):
             if secret not in settings.get("secrets", {}):
                 yield f"{secret} is nothing"
     for name, it in here.items():
         for team in it.get("teams", {}):
-            grants = teams[team].get("grants") or {}
+            if team not in teams:
+                yield f"{name} is in a team that is none"
+            grants = (teams.get(team) or {}).get("grants") or {}
             if (grants.get("hosts") or grants.get("devspace")) and not it.get("netauth"):
                 yield f"{name} gets an account without a number"
 
@@ -183,7 +185,7 @@ def logins(roster: Data, base: Data, as_of: date) -> dict[str, set[str]]:
         if it.get("left") is not None or not complete(it, roster["settings"], as_of):
             continue
         for team in it.get("teams", {}):
-            hosts = (roster["teams"][team].get("grants") or {}).get("hosts")
+            hosts = (roster["teams"].get(team, {}).get("grants") or {}).get("hosts")
             for word in hosts["on"] if hosts and hosts.get("login", True) else ():
                 found[name] |= {m for m, its in base["machines"].items() if word in ("all", m, *its.get("roles", ()))}
     return found

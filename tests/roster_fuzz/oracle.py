@@ -11,6 +11,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
@@ -73,13 +75,15 @@ def _grants(teams: Data, kind: str) -> list[Data]:
 def strong(key: str) -> bool:
     """Whether a key is good enough, by another library's reading of it."""
     kind = key.split(" ")[0]
-    if kind == "ssh-rsa":
+    if kind == "sk-ssh-ed25519@openssh.com":
+        return True
+    try:
         read = load_ssh_public_key(key.encode())
-        return isinstance(read, RSAPublicKey) and read.key_size >= 3072
-    if kind == "ssh-ed25519":
-        raw = load_ssh_public_key(key.encode()).public_bytes_raw()  # type: ignore[union-attr]
-        return raw.hex() not in _TORSION
-    return kind == "sk-ssh-ed25519@openssh.com"
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    if isinstance(read, RSAPublicKey):
+        return read.key_size >= 3072
+    return isinstance(read, Ed25519PublicKey) and read.public_bytes_raw().hex() not in _TORSION
 
 
 def complete(it: Data, settings: Data, as_of: date) -> bool:

@@ -23,9 +23,10 @@ from model import BadData, load
 def main() -> None:
     """Load the stack's data and open each vertical in order."""
     config = pulumi.Config("fleet")
-    fleet = load(Path(config.require("data")))
-    # The one place that asks for the time: what is planned never depends on it, only what is said.
-    hazards.warn(fleet, datetime.now(UTC))
+    # The one place that asks for the time: of what is planned, only who is a member by today depends on it.
+    now = datetime.now(UTC)
+    fleet = load(Path(config.require("data")), now.date())
+    hazards.warn(fleet, now)
 
     clouds = Clouds("clouds", CloudsArgs(fleet))
     machines = fleet_machines(fleet, clouds)

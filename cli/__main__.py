@@ -47,7 +47,7 @@ def check(
     moment = as_of.replace(tzinfo=UTC) if as_of else shown_certificates.now()
     for place in [folder(word) for word in stacks] if stacks else folders():
         try:
-            fleet = load(place)
+            fleet = load(place, moment.date())
         except BadData as bad:
             wrong = True
             print(bad, file=sys.stderr)

@@ -1,7 +1,7 @@
 """The fleet: every fact of one stack, each written once in its folder.
 
 Source of the first data: the public repository of Void Linux's infrastructure, taken over as facts.
-Left out here: services, people and policies, which later parts of the model add beside these records.
+Left out here: services, people and policies, which other parts of the model add beside these records.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from model.control import Control
 from model.dns import Zone
 from model.front import FrontData
 from model.machine import Machine, Opening, OpeningFrom, Role
+from model.roster import Roster
 from model.services import Image, ImageName, Service, ServiceName
 from model.strict import IP, IPv4, IPv6, Name, Network, Ports, PublicKey, Strict, Text, WireGuardKey
 from model.watched import Moment, Watched
@@ -144,6 +145,7 @@ class Fleet(Strict):
     service_files: dict[ServiceName, dict[Text, str]] = Field(
         default={}, description="bodies of templates, read from services/files/<service>/"
     )
+    roster: Roster | None = Field(default=None, description="people and teams: the folder roster/")
     recorded: dict[Name, Recorded] = {}
     watched: dict[Name, Watched] = Field(default={}, description="certificates that people renew, not we")
     certificate_ends: dict[Text, Moment] = Field(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from model.checks import findings
+from model.checks import dated, findings
 from model.errors import BadData, Problem
 from model.fleet import Fleet
 from model.mistakes import Mistake, mistakes
@@ -17,19 +18,26 @@ from model.reading import Reading, Where, read, show
 _LAYERS = 8
 
 
-def load(folder: Path) -> Fleet:
+def load(folder: Path, as_of: date | None = None) -> Fleet:
     """Read every *.yaml file of the folder; each top-level key stands in one file only.
 
-    Raises BadData with all problems: of the files, of the types, and of the named checks. Where a part could not be
-    read or has a wrong type, the checks run over the rest, as far as what they find does not hang on that part.
+    Raises BadData with all problems: of the files, of the types, and of the named checks; with a day also of the
+    checks that ask for one. Where a part could not be read or has a wrong type, the checks run over the rest, as far
+    as what they find does not hang on that part.
     """
-    reading = read(folder)
+    return checked(read(folder), as_of)
+
+
+def checked(reading: Reading, as_of: date | None = None) -> Fleet:
+    """What was read as a fleet. Raises BadData with all problems, as `load` does."""
     problems = list(reading.problems)
     fleet, wrong = _typed(reading)
     problems += [_problem(reading, m.path, m.what, m.rule, m.way_out) for m in wrong]
     partial = not reading.whole or not all(m.unknown for m in wrong)
     if fleet is not None:
         for rule, found in findings(fleet, partial=partial):
+            problems.append(_problem(reading, found.path, found.what, rule, found.way_out))
+        for rule, found in dated(fleet, as_of) if as_of is not None and not partial else ():
             problems.append(_problem(reading, found.path, found.what, rule, found.way_out))
     if problems or fleet is None:
         raise BadData(problems, unchecked=fleet is None or partial)

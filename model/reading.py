@@ -6,7 +6,7 @@ Left out on purpose: anchors, merge keys and tags. A fact stands where it is rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from model.nodes import Core, Reader, Where, key_of, no_text, show
 
 SERVICES = "services"
 FILES = "files"
+ROSTER = "roster"
+PEOPLE = "people"
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Part:
 class Reading:
     """What the files of a folder say. `whole` is false when something in them could not be read; `unread` says what.
 
-    A part is a top-level key of a file, or one service, which is a file of its own.
+    A part is a top-level key of a file, or one service or person, which is a file of its own.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
@@ -83,15 +85,33 @@ def read(folder: Path) -> Reading:
     for file in files:
         reading.problems += list(_read_file(reading, file))
     _read_services(reading, folder / SERVICES)
+    _read_roster(reading, folder / ROSTER)
     return reading
+
+
+@dataclass(frozen=True)
+class _Records:
+    """A folder in which every file is one record of a part, named by the file."""
+
+    at: Where
+    rule: str
+    once: str
+    way_out: str
+
+
+_SERVICES = _Records(
+    (SERVICES,), "A service's file is a mapping of what the service is.", "A service is one file.", "`block:`"
+)
+_PEOPLE = _Records(
+    (ROSTER, PEOPLE), "A person's file is a mapping of who that is.", "A person is one file.", "`github:`"
+)
 
 
 def _read_services(reading: Reading, folder: Path) -> None:
     """Each file of the folder as one service, and the texts in its folder `files` as the bodies of templates."""
     if not folder.is_dir():
         return
-    for file in sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml")):
-        reading.problems += list(_read_service(reading, file))
+    _read_records(reading, folder, _SERVICES)
     bodies = folder / FILES
     for service in sorted(p for p in bodies.iterdir() if p.is_dir()) if bodies.is_dir() else ():
         texts: dict[str, str] = {}
@@ -105,25 +125,47 @@ def _read_services(reading: Reading, folder: Path) -> None:
                 reading.problems.append(no_text(file, raw, error))
 
 
-def _read_service(reading: Reading, file: Path) -> Iterator[Problem]:
-    root, problem = _root(file, "A service's file is a mapping of what the service is.", "begin with a key: `block:`")
+def _read_roster(reading: Reading, folder: Path) -> None:
+    """The roster's own files, of which `roster:` holds its settings and `github:` the organisation, and its people."""
+    if not folder.is_dir():
+        return
+    if isinstance(reading.data.setdefault(ROSTER, {}), dict):
+        for file in sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml")):
+            reading.problems += list(_read_file(reading, file, _in_roster))
+        if (folder / PEOPLE).is_dir():
+            _read_records(reading, folder / PEOPLE, _PEOPLE)
+
+
+def _in_roster(key: str) -> Where:
+    return {ROSTER: (ROSTER, "settings"), "github": ("github",)}.get(key, (ROSTER, key))
+
+
+def _read_records(reading: Reading, folder: Path, kind: _Records) -> None:
+    for file in sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml")):
+        reading.problems += list(_read_record(reading, file, kind))
+
+
+def _read_record(reading: Reading, file: Path, kind: _Records) -> Iterator[Problem]:
+    root, problem = _root(file, kind.rule, f"begin with a key: {kind.way_out}")
     if problem is not None or root is None:
         reading.whole = False
         if problem is not None:
             yield problem
         return
-    path: Where = (SERVICES, file.stem)
-    services = reading.data.setdefault(SERVICES, {})
-    if not isinstance(services, dict):
-        return  # a plain file says something else of that name, which the types refuse
-    if file.stem in services:
+    path: Where = (*kind.at, file.stem)
+    records: Any = reading.data
+    for step in kind.at:
+        records = records.setdefault(step, {})
+        if not isinstance(records, dict):
+            return  # a plain file says something else of that name, which the types refuse
+    if file.stem in records:
         reading.whole = False
         what = f"{file.stem} stands in {reading.place(path)[0]} too"
-        yield Problem(str(file), 1, show(path), what, "A service is one file.", "keep one of the two")
+        yield Problem(str(file), 1, show(path), what, kind.once, "keep one of the two")
         return
     reading.parts[path] = Part(str(file), root, root)
     reader = Reader(str(file), set())
-    services[file.stem] = reader.plain(root, path, 0)
+    records[file.stem] = reader.plain(root, path, 0)
     reading.whole = reading.whole and not reader.unread
     reading.unread |= reader.unread
     yield from reader.problems
@@ -143,7 +185,11 @@ def _root(file: Path, rule: str, way_out: str) -> tuple[yaml.MappingNode | None,
     return root, None
 
 
-def _read_file(reading: Reading, file: Path) -> Iterator[Problem]:
+def _at_top(key: str) -> Where:
+    return (key,)
+
+
+def _read_file(reading: Reading, file: Path, place: Callable[[str], Where] = _at_top) -> Iterator[Problem]:
     rule = "A stack's file is a mapping of the fleet's parts."
     root, problem = _root(file, rule, "begin with a key such as `machines:`")
     if problem is not None or root is None:
@@ -158,21 +204,23 @@ def _read_file(reading: Reading, file: Path) -> Iterator[Problem]:
         if problem is not None:
             yield problem
             continue
-        other = reading.parts.get((name,))
-        if other is not None:
+        path = place(name)
+        around = reading.data[str(path[0])] if len(path) > 1 else reading.data
+        last = str(path[-1])
+        if last in around:
             reading.whole = False  # of two parts, neither is the whole of it
             yield Problem(
                 str(file),
                 key.start_mark.line + 1,
                 name,
-                f"stands in {other.file}:{other.key.start_mark.line + 1} too",
+                f"stands in {':'.join(map(str, reading.place(path)))} too",
                 "Each top-level key stands in one file only.",
                 "move both parts into one file",
             )
             continue
-        reading.parts[(name,)] = Part(str(file), key, value)
+        reading.parts[path] = Part(str(file), key, value)
         reader = Reader(str(file), seen)
-        reading.data[name] = reader.plain(value, (name,), key.start_mark.line)
+        around[last] = reader.plain(value, path, key.start_mark.line)
         reading.whole = reading.whole and not reader.unread
         reading.unread |= reader.unread
         yield from reader.problems

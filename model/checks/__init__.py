@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 from model.checks import (
     access,
@@ -16,6 +17,11 @@ from model.checks import (
     mounts,
     placement,
     records,
+    roster,
+    roster_dated,
+    roster_joins,
+    roster_keys,
+    roster_teams,
     services,
     templates,
     vhosts,
@@ -38,6 +44,10 @@ RULES: tuple[Rule, ...] = (
     *templates.RULES,
     *vhosts.RULES,
     *front.RULES,
+    *roster.RULES,
+    *roster_joins.RULES,
+    *roster_teams.RULES,
+    *roster_keys.RULES,
 )
 
 
@@ -81,6 +91,14 @@ EVIDENT: frozenset[Rule] = frozenset(
         mounts.mounts_stand_once,
         mounts.leases_are_in_order,
         mounts.names_are_not_the_servers_own,
+        roster.leavers_hold_nothing,
+        roster.github_ids_are_once,
+        roster.numbers_are_once,
+        roster_joins.comments_stay_open,
+        roster_joins.leavings_follow_joins,
+        roster_teams.grants_are_one_teams,
+        roster_keys.keys_are_strong,
+        roster_keys.keys_are_one_persons,
     }
 )
 
@@ -93,4 +111,11 @@ def findings(fleet: Fleet, *, partial: bool = False) -> Iterator[tuple[str, Foun
                 yield sentence(rule), found
 
 
-__all__ = ["EVIDENT", "RULES", "Found", "Rule", "findings", "sentence"]
+def dated(fleet: Fleet, as_of: date) -> Iterator[tuple[str, Found]]:
+    """Everything that the rules find which ask for the day, with the rule's sentence."""
+    for rule in roster_dated.DATED:
+        for found in rule(fleet, as_of):
+            yield sentence(rule), found
+
+
+__all__ = ["EVIDENT", "RULES", "Found", "Rule", "dated", "findings", "sentence"]

@@ -20,6 +20,6 @@ class Found(NamedTuple):
 Rule = Callable[[Fleet], Iterator[Found]]
 
 
-def sentence(rule: Rule) -> str:
+def sentence(rule: Callable[..., Iterator[Found]]) -> str:
     """The rule in one sentence, as people read it beside what it found."""
     return (rule.__doc__ or rule.__name__).strip().splitlines()[0]

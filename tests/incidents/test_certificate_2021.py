@@ -28,7 +28,7 @@ from model.expiry import FORMAT, places
 from tests.certificates.made import pair
 from tests.cli.run import Ran, fleet
 from tests.harness import run_stack
-from tests.model.change import Changes, changed, facts, write
+from tests.model.change import GONE, Changes, changed, facts, write
 
 __all__ = ["fleet"]
 
@@ -47,8 +47,8 @@ def with_end(ends: datetime, at: str = str(LOGIN["at"])) -> Changes:
 
 
 def data(folder: Path, changes: Changes) -> Path:
-    """The rehearsal's fleet with a change, as files."""
-    return write(folder / "data", changed(facts("local"), changes))
+    """The rehearsal's fleet with a change, as files. Its people came later than 2021."""
+    return write(folder / "data", changed(facts("local"), {"roster": GONE} | changes))
 
 
 @pytest.fixture

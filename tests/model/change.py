@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,26 @@ GONE = object()
 Changes = dict[str, Any]
 
 
+def _said(file: Path) -> dict[str, Any]:
+    # PyYAML alone reads a bare `on` as true; the model's own reader does not.
+    said: dict[str, Any] = yaml.safe_load(re.sub(r"(?<=[ {])on:", '"on":', file.read_text(encoding="utf-8")))
+    return said
+
+
 def facts(stack: str) -> dict[str, Any]:
     """All that a stack's files say, as one mapping."""
     whole: dict[str, Any] = {}
     for file in sorted((STACKS / stack).glob("*.yaml")):
-        # PyYAML alone reads a bare `on` as true; the model's own reader does not.
-        whole |= yaml.safe_load(file.read_text(encoding="utf-8").replace(" on:", ' "on":'))
+        whole |= _said(file)
+    roster = STACKS / stack / "roster"
+    for file in sorted(roster.glob("*.yaml")):
+        for key, part in _said(file).items():
+            if key == "github":
+                whole[key] = part
+            else:
+                whole.setdefault("roster", {})["settings" if key == "roster" else key] = part
+    for file in sorted(roster.glob("people/*.yaml")):
+        whole.setdefault("roster", {}).setdefault("people", {})[file.stem] = _said(file)
     services = STACKS / stack / "services"
     for file in sorted(services.glob("*.yaml")):
         whole.setdefault("services", {})[file.stem] = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -31,9 +46,9 @@ def facts(stack: str) -> dict[str, Any]:
 
 
 def bare(stack: str) -> dict[str, Any]:
-    """A stack's facts without its services and its front, and without what only they ask for."""
+    """A stack's facts without its services, front and people, and without what only they ask for."""
     data = facts(stack)
-    for part in ("services", "service_files", "front"):
+    for part in ("services", "service_files", "front", "roster", "github"):
         data.pop(part, None)
     policies = data.get("access", {}).get("nomad", {}).get("policies", {})
     for name in [n for n, policy in policies.items() if policy.get("job", {}).get("job", "report") != "report"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,14 @@ from tests.model import (
     cases_front,
     cases_hosts,
     cases_machines,
+    cases_roster,
+    cases_roster_teams,
     cases_services,
     cases_vhosts,
     cases_zone,
 )
 from tests.model.case import Case
-from tests.model.change import bare, changed, problems, write
+from tests.model.change import bare, changed, facts, problems, write
 
 CASES = (
     *cases_machines.CASES,
@@ -30,13 +33,18 @@ CASES = (
     *cases_vhosts.CASES,
     *cases_front.CASES,
 )
+# Shown in test_roster.py: a stack without an organisation has no repositories.
+ELSEWHERE = {"repositories_are_declared"}
 # Services hang on much of the rest: one changed fact would be told by the rules about them too.
 LOCAL = bare("local")
-IDS = [f"{case.rule.__name__}-{i}" for i, case in enumerate(CASES)]
+PEOPLED = LOCAL | {"roster": facts("local")["roster"]}
+OF_PEOPLE = (*cases_roster.CASES, *cases_roster_teams.CASES)
+BASES = [*((LOCAL, case) for case in CASES), *((PEOPLED, case) for case in OF_PEOPLE)]
+IDS = [f"{case.rule.__name__}-{i}" for i, (_, case) in enumerate(BASES)]
 
 
 def test_every_rule_is_shown_to_fire() -> None:
-    assert {rule.__name__ for rule in RULES} == {case.rule.__name__ for case in CASES}
+    assert {rule.__name__ for rule in RULES} == {case.rule.__name__ for _, case in BASES} | ELSEWHERE
 
 
 def test_every_rule_is_one_sentence() -> None:
@@ -47,9 +55,9 @@ def test_every_rule_is_one_sentence() -> None:
         assert ". " not in said
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_a_broken_rule_is_reported(case: Case, tmp_path: Path) -> None:
-    found = problems(write(tmp_path, changed(LOCAL, case.broken)))
+@pytest.mark.parametrize(("base", "case"), BASES, ids=IDS)
+def test_a_broken_rule_is_reported(base: dict[str, Any], case: Case, tmp_path: Path) -> None:
+    found = problems(write(tmp_path, changed(base, case.broken)))
     assert {p.rule for p in found} == {sentence(rule) for rule in (case.rule, *case.also)}
     for problem in found:
         assert problem.file.endswith("all.yaml")
@@ -59,6 +67,6 @@ def test_a_broken_rule_is_reported(case: Case, tmp_path: Path) -> None:
         assert problem.way_out
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_its_harmless_twin_is_not(case: Case, tmp_path: Path) -> None:
-    assert problems(write(tmp_path, changed(LOCAL, case.twin))) == []
+@pytest.mark.parametrize(("base", "case"), BASES, ids=IDS)
+def test_its_harmless_twin_is_not(base: dict[str, Any], case: Case, tmp_path: Path) -> None:
+    assert problems(write(tmp_path, changed(base, case.twin))) == []

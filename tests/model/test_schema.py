@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from model.fleet import Fleet
-from model.schema import FILE, schema, text
+from model.schema import files, schema, text
 from tests.model.change import STACKS, facts
 
 REFERENCE = "# yaml-language-server: $schema=../schema.json"
 
 
-def test_the_schema_file_is_up_to_date() -> None:
-    assert FILE.read_text(encoding="utf-8") == text(), "run `python -m model.schema`"
+def test_the_schema_files_are_up_to_date() -> None:
+    for file, said in files().items():
+        assert file.read_text(encoding="utf-8") == text(said), "run `python -m model.schema`"
+
+
+def test_every_file_of_a_roster_names_its_schema() -> None:
+    for pattern, name in (("*/roster/*.yaml", "../../roster"), ("*/roster/people/*.yaml", "../../../person")):
+        found = sorted(STACKS.glob(pattern))
+        assert len(found) >= 4
+        for file in found:
+            first = file.read_text(encoding="utf-8").splitlines()[0]
+            assert first == f"# yaml-language-server: $schema={name}.schema.json", file
 
 
 def test_every_file_of_a_stack_names_the_schema() -> None:

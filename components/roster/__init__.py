@@ -1,0 +1,1 @@
+"""People: who may do what where on a day, and what a change means, in words."""

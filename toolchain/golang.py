@@ -27,11 +27,13 @@ class Module:
     package: str
     flags: tuple[str, ...]
     seconds: float
+    # Where several programs come from one module: the folder they share.
+    pinned_in: str = ""
 
     @property
     def folder(self) -> Path:
         """The folder with go.mod and go.sum."""
-        return TOOLCHAIN / self.name
+        return TOOLCHAIN / (self.pinned_in or self.name)
 
     def key(self) -> str:
         """Changes whenever the result could: pinned versions, checksums, flags, a main package of our own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from toolchain.commands import said_by
@@ -34,5 +35,19 @@ def check_runs(binary: Path, version: str) -> None:
     if version_of(said_by([str(binary), "version"])) != version_of(version):
         raise UnavailableError(
             f"{binary.name} was made but does not answer with version {version}\n"
+            "  way out: see whether this folder may run programs (mount option noexec), or set FLEET_CACHE elsewhere"
+        )
+
+
+def check_starts(binary: Path) -> None:
+    """The same for one that has no word for its version: it must at least be able to say how it is used."""
+    try:
+        done = subprocess.run([str(binary), "--help"], capture_output=True, timeout=15, stdin=subprocess.DEVNULL)
+        said = done.stdout + done.stderr
+    except (OSError, subprocess.TimeoutExpired):
+        said = b""
+    if b"--help" not in said and b"sage" not in said:
+        raise UnavailableError(
+            f"{binary.name} was made but does not start\n"
             "  way out: see whether this folder may run programs (mount option noexec), or set FLEET_CACHE elsewhere"
         )

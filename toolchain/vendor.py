@@ -22,7 +22,9 @@ ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "
 
 def fetch(name: str, target: Path) -> str:
     """Put the vendor's binary at the target and return an empty text, or the reason why that was not possible."""
-    known = json.loads((TOOLCHAIN / "vendors.json").read_text())[name]
+    known = json.loads((TOOLCHAIN / "vendors.json").read_text()).get(name)
+    if known is None:
+        return "no archive of its vendor is known here"
     arch = ARCHITECTURES.get(platform.machine().lower())
     if arch is None:
         return f"the vendor has no binary for {platform.machine()}"

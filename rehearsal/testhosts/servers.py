@@ -1,4 +1,4 @@
-"""The servers of the control plane as packages of a host: Debian has none that could be shared by all test hosts.
+"""The servers as packages of a host: Debian has none that could be shared by all test hosts.
 
 Each is one binary of the toolchain, in a package of its own name, with the account its service runs under.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from rehearsal.testhosts.commands import execute
 from rehearsal.testhosts.settings import RehearsalError
 from toolchain.commands import said_by
-from toolchain.servers import SERVERS, servers_folder
+from toolchain.servers import SERVERS, SILENT, servers_folder
 
 # Nothing is started: services of a host are those in /etc/service.
 AFTER = """#!/bin/sh
@@ -30,7 +30,7 @@ def require() -> None:
     """Say at once, and not half-way through a build, that they are not there."""
     if not sums():
         raise RehearsalError(
-            "the servers that test hosts run (nomad, consul, vault) are not there; "
+            f"the servers that test hosts run ({', '.join(SERVERS)}) are not there; "
             "`python3 toolchain/install.py servers` brings them"
         )
 
@@ -55,7 +55,7 @@ def package(name: str, scratch: Path) -> Path:
     control = tree / "DEBIAN"
     architecture = execute(["dpkg", "--print-architecture"]).strip()
     (control / "control").write_text(
-        f"Package: {name}\nVersion: {version(binary)}\nArchitecture: {architecture}\nSection: admin\n"
+        f"Package: {name}\nVersion: {version(name, binary)}\nArchitecture: {architecture}\nSection: admin\n"
         "Maintainer: void-fleet <fleet@rehearsal.invalid>\nDepends: passwd\n"
         f"Description: {name}, built from its pinned source for the rehearsal\n"
     )
@@ -66,8 +66,10 @@ def package(name: str, scratch: Path) -> Path:
     return packed
 
 
-def version(binary: Path) -> str:
-    """What a binary says of itself."""
+def version(name: str, binary: Path) -> str:
+    """What a binary says of itself, or what it was built from where it says nothing."""
+    if name in SILENT:
+        return SERVERS[name][0]
     found = re.search(r"\d+\.\d+\.\d+", said_by([str(binary), "version"]))
     if not found:
         raise RehearsalError(f"{binary} does not say its version; `python3 toolchain/install.py servers` makes it anew")

@@ -272,19 +272,37 @@ def test_servers_that_fit_are_taken_from_path_and_lie_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLEET_CACHE", str(tmp_path / "cache"))
+    built: list[str] = []
+
+    def build(module: golang.Module, target: Path) -> None:
+        built.append(module.name)
+        program(target.parent, target.name, f"Usage: {target.name}")
+
+    monkeypatch.setattr(servers, "build", build)
     for name, (version, _) in servers.SERVERS.items():
         program(tmp_path / "bin", name, f"{name.capitalize()} v{version}")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     folder = servers.ensure_servers()
-    assert sorted(path.name for path in (folder / "bin").iterdir()) == ["consul", "nomad", "vault"]
+    assert sorted(path.name for path in (folder / "bin").iterdir()) == sorted(servers.SERVERS)
+    # Those that cannot say their version are made, whatever lies on PATH by their names.
+    assert built == list(servers.SILENT)
     assert folder == servers.servers_folder() == servers.ensure_servers()
 
 
 @pytest.mark.parametrize("name", list(servers.SERVERS))
 def test_a_servers_version_is_that_of_its_module_and_of_the_vendor(name: str) -> None:
     version, module = servers.SERVERS[name]
+    if name in servers.SILENT:
+        assert f"github.com/netauth/netauth v{version}\n" in (module.folder / "go.mod").read_text()
+        return
     assert f"github.com/hashicorp/{name} v{version}\n" in (module.folder / "go.mod").read_text()
     assert json.loads((ROOT / "toolchain" / "vendors.json").read_text())[name]["version"] == version
+
+
+def test_a_program_that_does_not_start_is_not_kept(tmp_path: Path) -> None:
+    on_path.check_starts(program(tmp_path, "good", "Usage: good"))
+    with pytest.raises(UnavailableError, match="does not start"):
+        on_path.check_starts(program(tmp_path, "bad", ""))
 
 
 def test_a_main_package_of_our_own_is_part_of_a_tools_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

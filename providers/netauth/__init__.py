@@ -1,0 +1,1 @@
+"""The project's own provider of a NetAuth server's entries, and of the ledger of people."""

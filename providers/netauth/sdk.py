@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import pulumi
@@ -117,20 +118,21 @@ class Key(pulumi.CustomResource):
 
 
 class Ledger(pulumi.CustomResource):
-    """Who is known and who may what, kept so that the next change can be judged and told in words."""
+    """Who is known and who may what, kept so that the next change can be judged and told in words.
+
+    `known`: what model.roster_change.ledger makes of a roster. `rights` and `roles`: as components.roster.rights has
+    them in plain. `as_of`: the day that counts; another day alone is no change.
+    """
 
     def __init__(
         self,
         name: str,
         *,
-        people: Mapping[str, Mapping[str, Any]],
+        known: Mapping[str, Any],
         rights: Mapping[str, Sequence[str]],
-        removal_percent: int,
+        roles: Mapping[str, Sequence[str]],
+        as_of: date,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        inputs = {
-            "people": people,
-            "rights": {handle: list(held) for handle, held in rights.items()},
-            "removal_percent": removal_percent,
-        }
+        inputs = {**known, "rights": rights, "roles": roles, "as_of": as_of.isoformat()}
         super().__init__("netauth:index:Ledger", name, inputs, opts)

@@ -16,6 +16,7 @@ from components.fabric.component import Fabric, FabricArgs
 from components.machines.clouds import Clouds, CloudsArgs, Projects, ProjectsArgs
 from components.machines.component import fleet_machines
 from components.mirror_proxy.component import MirrorProxy, MirrorProxyArgs
+from components.roster.netauth_component import Directory, DirectoryArgs
 from components.services.component import Services, services_args
 from model import BadData, load
 
@@ -36,6 +37,9 @@ def main() -> None:
     Projects("projects", ProjectsArgs(fleet, droplets, clouds.found.buckets, dns.domains))
     stands_on = {name: machine.resource for name, machine in machines.items()}
     fabric = Fabric("fabric", FabricArgs(fleet, born, stands_on, Path(".fleet") / pulumi.get_stack()))
+
+    if fleet.roster is not None:
+        Directory("directory", DirectoryArgs(fleet, now.date()))
 
     latest = fabric.states
     if fleet.control is not None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 # In the order in which they are made; nothing in a layer needs a later one.
 LAYERS: dict[str, tuple[str, ...]] = {
     "ground": ("machines", "dns", "fabric"),
+    "people": ("roster",),
     "servers": ("control:Servers",),
     "vault": ("control:Vault",),
     "policies": ("control:Vault", "control:Nomad", "control:Consul"),

@@ -235,6 +235,17 @@ class WaysIn(Strict):
     datacenter: Label
 
 
+class Netauth(Strict):
+    """The directory of people, served from this host under a name that its leaf certificate holds."""
+
+    server: Domain
+    port: int = Field(default=1729, ge=1, le=65535)
+    token_minutes: int = Field(default=20, ge=1, le=24 * 60)
+    hash_cost: int = Field(default=10, ge=4, le=16)
+    keep_days: int = Field(default=14, ge=1, le=366)
+    """How long a day's copy of the store is kept."""
+
+
 class Desired(Strict):
     """The whole ground state of one host."""
 
@@ -253,6 +264,7 @@ class Desired(Strict):
     fabric: Fabric | None = None
     pki: Pki | None = None
     ways_in: WaysIn | None = None
+    netauth: Netauth | None = None
 
     @model_validator(mode="after")
     def _somebody_can_still_log_in(self) -> Self:

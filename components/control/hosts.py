@@ -9,6 +9,7 @@ from typing import Any
 
 from components.born import Born
 from components.fabric.plan import peer_of
+from components.roster import directory
 from model import BadData, Fleet, Problem
 from model.control import Control
 from model.placement import offered
@@ -96,7 +97,7 @@ def names_of(fleet: Fleet, host: str) -> list[str]:
     if host in fleet.voters:
         found += [f"server.{region}.nomad", f"server.{datacenter}.consul"]
         found += ["vault.service.consul", "active.vault.service.consul"]
-    return found
+    return found + directory.names(fleet, host)
 
 
 def pki(fleet: Fleet, host: str, born: Mapping[str, Born]) -> dict[str, Any] | None:
@@ -124,7 +125,7 @@ def pki(fleet: Fleet, host: str, born: Mapping[str, Born]) -> dict[str, Any] | N
         "leaf_days": fleet.control.pki.leaf_days,
         "renew_days": fleet.control.pki.renew_days,
         "authority": votes,
-        "wakes": list(runs),
+        "wakes": [*runs, *([directory.SERVICE] if directory.serves(fleet, host) else [])],
     }
 
 

@@ -21,7 +21,8 @@ from typing import Any
 
 import yaml
 
-from rehearsal import around, control, engine
+from model import Fleet
+from rehearsal import around, control, engine, people
 from rehearsal.preview import answers, ask, wait_for
 from rehearsal.testhosts import base, clean, directory, dns, hosts, network, processes, settings
 from toolchain.places import ROOT, cache, locked
@@ -119,16 +120,28 @@ def in_order(at: Place, config: Path | None = None) -> engine.Outcome:
     fleet = load(data_of(config))
     if fleet.control is None:
         return apply(at, config)
-    people = directory.people(fleet)
-    person = control.operator_of(fleet, people)
+    person = control.operator_of(fleet, directory.people(fleet))
 
     def doors() -> control.Doors:
         return control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
 
     def part(only: Sequence[str], tokens: Mapping[str, str]) -> engine.Outcome:
-        return apply(at, config, only=only, tokens=tokens)
+        if only:
+            return apply(at, config, only=only, tokens=tokens)
+        # The directory's server is ground: it stands by now, and people need it.
+        into = people_doors(at, fleet)
+        mine = people.tokens(into)
+        outcome = apply(at, config, tokens={**tokens, **mine})
+        if outcome.code == 0:
+            people.settle(into, mine)
+        return outcome
 
     return control.in_order(part, doors, fleet, person, network.from_internet)
+
+
+def people_doors(at: Place, fleet: Fleet) -> people.Doors:
+    """How this rehearsal reaches its directory of people."""
+    return people.Doors(fleet, at.run, outputs(at), at.key)
 
 
 def operators_tokens(at: Place) -> dict[str, str]:
@@ -140,7 +153,8 @@ def operators_tokens(at: Place) -> dict[str, str]:
         return {}
     there = control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
     person = control.operator_of(fleet, directory.people(fleet))
-    return network.from_internet(lambda: control.tokens(there, person, fleet))
+    mine = people.tokens(people_doors(at, fleet))
+    return network.from_internet(lambda: control.tokens(there, person, fleet)) | mine
 
 
 def data_of(config: Path | None) -> Path:
@@ -158,6 +172,7 @@ def infrastructure(at: Place) -> None:
     network.up()
     base.ensure(say)
     operator_key(at)
+    people.make_keys(load(STACKS), at.run)
     settings.folder("dns", "zones")
     dns.serve()
     around.serve(load(STACKS))

@@ -47,6 +47,8 @@ def environment(run: Path, *, key: Path | None = None) -> dict[str, str]:
         "FLEET_RUN": str(run),
         "FLEET_ACME_CA": str(run / "acme" / "trust.pem"),
         "FLEET_LDAP_CA": str(run / "ldap" / "ca.pem"),
+        "FLEET_NETAUTH_CA": str(run / "netauth-ca.pem"),
+        "FLEET_PEOPLE_KEYS": str(run / "people-keys"),
         "FLEET_REHEARSAL": str(run),
     }
     if key is not None:

@@ -88,6 +88,7 @@ def embedded(stack: str) -> Iterator[tuple[dict[str, str], Path]]:
     try:
         (run / "backend").mkdir()
         (run / "key.pub").write_text(NOBODY + "\n")
+        (run / "people-keys").mkdir()
         env = engine.environment(run) | {"FLEET_SSH_PUBLIC_KEY": str(run / "key.pub")}
         env.pop("FLEET_SSH_KEY", None)
         log = run / "cloud.log"

@@ -233,7 +233,7 @@ def own_place(folder: Path) -> Iterator[None]:
     key, trust = folder / "operator.pub", folder / "trust.pem"
     key.write_text(PUBLIC_KEY + "\n")
     trust.write_text(CERTIFICATE)
-    given = {"FLEET_SSH_PUBLIC_KEY": key, "FLEET_ACME_CA": trust, "FLEET_LDAP_CA": trust}
+    given = {"FLEET_SSH_PUBLIC_KEY": key, "FLEET_ACME_CA": trust, "FLEET_LDAP_CA": trust, "FLEET_PEOPLE_KEYS": folder}
     was = {name: os.environ.get(name) for name in given}
     os.environ.update({name: str(file) for name, file in given.items()})
     try:

@@ -1,0 +1,53 @@
+"""`python -m rehearsal.people_calls`: asks the rehearsal's NetAuth server, from inside the rehearsal's network.
+
+A process of its own, since a connection's threads do not follow one thread into another network. What it is to do comes
+by standard input and what it found goes to standard output, both as JSON: passwords and tokens are no arguments.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from providers.netauth.calls import Calls, NetAuthError, Place
+from providers.netauth.client import Client
+
+
+def token(place: Place, name: str, secret: str, patience: float) -> dict[str, Any]:
+    """A token of somebody, or why there is none."""
+    try:
+        return {"token": Calls(place, patience=patience).token(name, secret)}
+    except NetAuthError as error:
+        return {"problem": str(error)}
+
+
+def settle(place: Place, held: str, passwords: dict[str, str], first: str) -> dict[str, Any]:
+    """Give people their passwords, and lock the entity with which all began."""
+    client = Client(Calls(place, token=lambda: held))
+    try:
+        for name, secret in sorted(passwords.items()):
+            found = client.entity(name)
+            if found is not None and not found.locked:
+                client.set_secret(name, secret)
+        if client.entity(first) is not None:
+            client.set_locked(first, True)
+    except NetAuthError as error:
+        return {"problem": str(error)}
+    return {}
+
+
+def main() -> int:
+    """Do what is asked."""
+    asked = json.load(sys.stdin)
+    place = Place(**asked["place"])
+    if asked["verb"] == "token":
+        found = token(place, asked["name"], asked["secret"], asked["patience"])
+    else:
+        found = settle(place, asked["token"], asked["passwords"], asked["first"])
+    json.dump(found, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

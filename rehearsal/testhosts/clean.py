@@ -13,7 +13,7 @@ from rehearsal.testhosts.settings import RehearsalError
 # What the parts of a rehearsal keep; used only where the marker is missing, so that nobody else's folder is emptied.
 OURS = (
     *("acme", "backend", "cloud", "cloud.sock", "dns", "hosts", "internet", "ldap"),
-    *("locks", "logs", "operator", "pids", "pulumi-home"),
+    *("locks", "logs", "netauth-ca.pem", "operator", "people-keys", "pids", "pulumi-home"),
 )
 
 

@@ -153,6 +153,7 @@ def test_providers_are_literal() -> None:
     providers = {a.name: a.inputs for a in program("local").asked if a.type.startswith("pulumi:providers:")}
     clouds = {"machines-aws-eu-central-1", "machines-aws-us-west-2", "machines-gcp"}
     systems = {"control-nomad-provider", "control-vault-provider", "control-consul-provider", "services-nomad"}
+    systems |= {"roster-netauth-provider"}
     assert set(providers) == clouds | systems
     assert providers["machines-gcp"]["project"] == "fleet-rehearsal"
     for name in ("eu-central-1", "us-west-2"):

@@ -17,7 +17,19 @@ from tests.harness import ROOT, run_program, run_stack
 STACKS = ("local", "prod")
 # With an engine goes the only management token of its system.
 KEPT = {"control-vault-mount-secret", "control-vault-engine-nomad", "control-vault-engine-consul"}
-VERTICALS = {"machines", "dns", "fabric", "ground", "servers", "control", "agents", "front", "services", "service"}
+VERTICALS = {
+    "machines",
+    "dns",
+    "fabric",
+    "ground",
+    "servers",
+    "control",
+    "agents",
+    "front",
+    "services",
+    "service",
+    "roster",
+}
 MACHINES = {
     "digitalocean:index/droplet:Droplet",
     "aws:ec2/instance:Instance",

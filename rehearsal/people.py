@@ -93,11 +93,11 @@ def tokens(doors: Doors) -> dict[str, str]:
     operator = operator_of(doors.fleet)
     file = doors.passwords / operator
     if file.is_file():
-        found = _ask(doors, {"verb": "token", "name": operator, "secret": file.read_text().strip(), "patience": 20.0})
+        found = ask(doors, {"verb": "token", "name": operator, "secret": file.read_text().strip(), "patience": 20.0})
         if "token" in found:
             return {"FLEET_NETAUTH_TOKEN": str(found["token"])}
     secret = begin(doors)
-    found = _ask(doors, {"verb": "token", "name": FIRST, "secret": secret, "patience": PATIENCE})
+    found = ask(doors, {"verb": "token", "name": FIRST, "secret": secret, "patience": PATIENCE})
     if "token" not in found:
         raise NotOpenError(f"the directory: {found['problem']}")
     return {"FLEET_NETAUTH_TOKEN": str(found["token"])}
@@ -129,7 +129,7 @@ def settle(doors: Doors, token: Mapping[str, str]) -> None:
         file = doors.passwords / handle
         if not file.is_file():
             known[handle] = secrets.token_urlsafe(18)
-    found = _ask(
+    found = ask(
         doors, {"verb": "settle", "token": token["FLEET_NETAUTH_TOKEN"], "passwords": known, "first": FIRST}
     )  # fmt: skip
     if "problem" in found:
@@ -162,7 +162,8 @@ def operator_of(fleet: Fleet) -> str:
     raise NotOpenError("nobody of the roster may change everything in the directory (capability GLOBAL_ROOT)")
 
 
-def _ask(doors: Doors, what: dict[str, Any]) -> dict[str, Any]:
+def ask(doors: Doors, what: dict[str, Any]) -> dict[str, Any]:
+    """Have people_calls do something."""
     command = engine.inside_network([sys.executable, "-m", "rehearsal.people_calls"], settings.internet())
     done = subprocess.run(
         command, cwd=ROOT, input=json.dumps({**what, "place": doors.place}), capture_output=True, text=True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from providers.netauth.calls import Calls, NetAuthError, Place
@@ -37,12 +38,20 @@ def settle(place: Place, held: str, passwords: dict[str, str], first: str) -> di
     return {}
 
 
+def look(place: Place, name: str) -> dict[str, Any]:
+    """Somebody as the directory knows them; nothing for nobody."""
+    found = Client(Calls(place)).entity(name)
+    return asdict(found) if found is not None else {}
+
+
 def main() -> int:
     """Do what is asked."""
     asked = json.load(sys.stdin)
     place = Place(**asked["place"])
     if asked["verb"] == "token":
         found = token(place, asked["name"], asked["secret"], asked["patience"])
+    elif asked["verb"] == "look":
+        found = look(place, asked["name"])
     else:
         found = settle(place, asked["token"], asked["passwords"], asked["first"])
     json.dump(found, sys.stdout)

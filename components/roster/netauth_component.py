@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -129,8 +130,7 @@ class Directory(pulumi.ComponentResource):
 
 def _short(fingerprint: str) -> str:
     """Enough of a fingerprint to tell one person's keys apart, in letters that a name may have."""
-    plain_ = "".join(letter for letter in fingerprint.removeprefix("SHA256:") if letter.isalnum())
-    return plain_[:12]
+    return hashlib.sha256(fingerprint.encode()).hexdigest()[:12]
 
 
 def keys_of(fleet: Fleet) -> Keys:

@@ -14,6 +14,8 @@ from tests.components.test_exposure import repr_leaf
 from tests.harness import PUBLIC_KEY, ROOT, UNKNOWN, leaves
 from tests.model.change import GONE, changed, facts, write
 
+# What waits for hosts, and what says who may log in where.
+KNOWS_HOSTS = ("control-gate-", "roster-ledger")
 # What is born on hosts: where it stands in a desired state, and as what.
 BORN = {
     (("fabric", "joining"), "key"),
@@ -52,7 +54,7 @@ def test_a1_08_a_seventh_host_is_one_new_peer_on_six_hosts_and_nothing_else() ->
         assert {path for path, _ in changes} == joins | enrolled
     # How many share a layer is about the run and not about the host.
     others = [a for a in six.asked if a.type != "hosts:index:State" and "members" not in a.wire]
-    assert [a.name for a in others if seven[a.name].wire != a.wire and not a.name.startswith("control-gate-")] == []
+    assert [a.name for a in others if seven[a.name].wire != a.wire and not a.name.startswith(KNOWS_HOSTS)] == []
     new = {a.name for a in seven.asked} - {a.name for a in six.asked}
     assert new == {
         "machines-b-bru-be",
@@ -100,7 +102,7 @@ def test_a_cloud_that_a_stack_does_not_name_is_not_imported(tmp_path: Path) -> N
     data = facts("local")
     gone = {f"machines/{name}": GONE for name in data["machines"] if name != "a-bru-be"}
     gone |= dict.fromkeys(("zones", "digitalocean", "aws", "gcp", "fabric/scopes", "base/pinned_names"), GONE)
-    gone |= dict.fromkeys(("control", "access", "front", "services", "service_files"), GONE)
+    gone |= dict.fromkeys(("control", "access", "front", "services", "service_files", "roster"), GONE)
     metal = write(tmp_path / "metal", changed(data, gone))
     assert _imported("local", metal, tmp_path / "run-metal") == []
     assert _imported("prod", ROOT / "stacks" / "prod", tmp_path / "run-prod") == ["pulumi_digitalocean"]

@@ -16,6 +16,7 @@ from components.fabric.component import Fabric, FabricArgs
 from components.machines.clouds import Clouds, CloudsArgs, Projects, ProjectsArgs
 from components.machines.component import fleet_machines
 from components.mirror_proxy.component import MirrorProxy, MirrorProxyArgs
+from components.roster.github_component import organisation
 from components.services.component import Services, services_args
 from model import BadData, load
 
@@ -48,6 +49,8 @@ def main() -> None:
 
     if fleet.front is not None:
         MirrorProxy("mirror-proxy", MirrorProxyArgs(fleet, fabric.connections, latest, stands_on))
+
+    organisation(fleet, now.date())
 
     pulumi.export("hosts", fabric.hosts)
 

@@ -15,9 +15,9 @@ _ONCE: Final = frozenset(
     {"archiveOnDestroy", "autoInit", "gitignoreTemplate", "licenseTemplate", "template", "fork", "sourceOwner"}
     | {"sourceRepo", "ignoreVulnerabilityAlertsDuringRead", "hasDownloads", "isTemplate"}
 )
+_TEXTS: Final = ("visibility", "description")
+# Like the official provider it sends those that are not said as off.
 _SWITCHES: Final = (
-    "visibility",
-    "description",
     "hasIssues",
     "hasWiki",
     "hasProjects",
@@ -44,7 +44,7 @@ class Repository(OnHub):
         told = self.ask.found(f"/repos/{self.ask.owner}/{id}")
         if told is None:
             return None
-        said = {key: told[schema.snake(key)] for key in _SWITCHES}
+        said = {key: told[schema.snake(key)] for key in (*_TEXTS, *_SWITCHES)}
         more = {"name": told["name"], "homepageUrl": told["homepage"], "topics": told["topics"]}
         outputs = {
             "fullName": told["full_name"],
@@ -61,7 +61,8 @@ class Repository(OnHub):
         return Found({**said, **more, "archived": told["archived"]}, outputs)
 
     def send(self, id: str, inputs: Bag, before: Bag) -> str:  # noqa: A002
-        body = {schema.snake(key): inputs[key] for key in _SWITCHES if key in inputs}
+        body = {schema.snake(key): inputs.get(key, False) for key in _SWITCHES}
+        body |= {key: inputs[key] for key in _TEXTS if key in inputs}
         body |= {"name": inputs["name"], "homepage": inputs.get("homepageUrl", "")}
         archived = bool(inputs.get("archived"))
         if not id:

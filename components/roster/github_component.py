@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import pulumi
 
-from components.roster.github_plan import GithubPlan, Guarded, HubRepository, plan
+from components.roster.github_plan import GithubPlan, Granted, Guarded, HubLabel, HubRepository, Site, plan
 from model import Fleet
 from model.github import OrganisationSettings
 
@@ -70,6 +70,13 @@ class Organisation(pulumi.ComponentResource):
             parent=self, provider=self._provider, depends_on=[*self._after, *after], hooks=self._hooks, **more
         )
 
+    def _in(self, repository: HubRepository, old_name: str | None) -> pulumi.ResourceOptions:
+        """What stands in a repository. In one that was renamed, GitHub leads from the old name to the new one: the old
+        thing must be gone before the new one is made, or taking the old one away would hit the new one."""
+        if repository.formerly is None or old_name is None:
+            return self._child()
+        return self._child(delete_before_replace=True, aliases=[pulumi.Alias(name=old_name)])
+
     def _people(self, wanted: GithubPlan) -> dict[str, pulumi.Resource]:
         return {
             it.handle: self._github.Membership(
@@ -102,10 +109,14 @@ class Organisation(pulumi.ComponentResource):
 
     def _repositories(self, wanted: GithubPlan) -> dict[str, Any]:
         made = {it.name: self._repository(it) for it in wanted.repositories}
+        facts = {it.name: it for it in wanted.repositories}
         for it in wanted.repositories:
             if it.alerts is not None:
                 self._github.RepositoryVulnerabilityAlerts(
-                    it.alerts_name, repository=made[it.name].name, enabled=it.alerts, opts=self._child()
+                    it.alerts_name,
+                    repository=made[it.name].name,
+                    enabled=it.alerts,
+                    opts=self._in(it, it.old_alerts_name),
                 )
         for label in wanted.labels:
             self._github.IssueLabel(
@@ -114,7 +125,7 @@ class Organisation(pulumi.ComponentResource):
                 name=label.name,
                 color=label.color,
                 description=label.description,
-                opts=self._child(),
+                opts=self._in(facts[label.repository], _before(label, facts)),
             )
         for site in wanted.pages:
             source = self._github.RepositoryPagesSourceArgs(branch=site.branch, path=site.path) if site.branch else None
@@ -124,10 +135,11 @@ class Organisation(pulumi.ComponentResource):
                 build_type="legacy" if site.branch else "workflow",
                 source=source,
                 cname=site.cname,
-                opts=self._child(),
+                opts=self._in(facts[site.repository], _before(site, facts)),
             )
         for branch in wanted.branches:
-            self._guard(branch, made[branch.repository].node_id)
+            opts = self._in(facts[branch.repository], _before(branch, facts))
+            self._guard(branch, made[branch.repository].node_id, opts)
         return made
 
     def _repository(self, it: HubRepository) -> Any:
@@ -155,7 +167,7 @@ class Organisation(pulumi.ComponentResource):
             ),
         )
 
-    def _guard(self, branch: Guarded, node_id: pulumi.Input[str]) -> None:
+    def _guard(self, branch: Guarded, node_id: pulumi.Input[str], opts: pulumi.ResourceOptions) -> None:
         it = branch.protection
         self._github.BranchProtection(
             branch.logical_name,
@@ -179,18 +191,25 @@ class Organisation(pulumi.ComponentResource):
             ]
             if it.checks
             else None,
-            opts=self._child(),
+            opts=opts,
         )
 
     def _grants(self, wanted: GithubPlan, teams: Mapping[str, Any], repositories: Mapping[str, Any]) -> None:
+        facts = {it.name: it for it in wanted.repositories}
         for it in wanted.grants:
             self._github.TeamRepository(
                 it.logical_name,
                 team_id=teams[it.slug].id,
                 repository=repositories[it.repository].name,
                 permission=it.permission,
-                opts=self._child(),
+                opts=self._in(facts[it.repository], _before(it, facts)),
             )
+
+
+def _before(it: Granted | HubLabel | Guarded | Site, facts: Mapping[str, HubRepository]) -> str | None:
+    """The identity of something in a repository under the name that this had before."""
+    formerly = facts[it.repository].formerly
+    return replace(it, repository=formerly).logical_name if formerly is not None else None
 
 
 def organisation(fleet: Fleet, as_of: date, after: Sequence[pulumi.Resource] = ()) -> Organisation | None:

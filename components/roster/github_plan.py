@@ -162,6 +162,11 @@ class HubRepository:
         """The identity of the resource that turns the warnings on or off."""
         return f"github-alerts-{self.name}"
 
+    @property
+    def old_alerts_name(self) -> str | None:
+        """That identity under the name before."""
+        return f"github-alerts-{self.formerly}" if self.formerly else None
+
 
 @dataclass(frozen=True)
 class GithubPlan:

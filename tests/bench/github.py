@@ -187,8 +187,8 @@ def lines(place: Path, say: Callable[[str], None]) -> list[str]:
 def previewed(rows: list[Row]) -> list[str]:
     """The table."""
     found = [
-        f"Preview of an organisation at GitHub that is there (medians of {RUNS}; the floor is a bare program with as many"
-        " resources of a provider that does nothing, none of them changed)",
+        f"Preview of an organisation at GitHub that is there (medians of {RUNS}; the floor is a bare program with"
+        " as many resources of a provider that does nothing, none of them changed)",
         "",
         "| what | resources | changed | preview | floor | ratio |",
         "|---|---:|---:|---:|---:|---:|",

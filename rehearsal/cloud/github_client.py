@@ -49,6 +49,13 @@ class Client:
 
     def __call__(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask; the answer's body. Raises GitHubError."""
+        with self.hub.turn:
+            answer = self._patiently(method, path, body)
+        if answer.status >= 400:
+            raise GitHubError(method, path, answer)
+        return answer.body
+
+    def _patiently(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
         if method != "GET":
             self.hub.clock.wait(self._delay)
         for _ in range(_LONGEST):
@@ -58,9 +65,7 @@ class Client:
                 break
             self._log(f"GitHub's limit is reached: the official provider would wait for {wait:.0f} s", "warning")
             self.hub.clock.wait(wait)
-        if answer.status >= 400:
-            raise GitHubError(method, path, answer)
-        return answer.body
+        return answer
 
     def _wait(self, answer: Answer) -> float | None:
         if answer.status not in (403, 429):

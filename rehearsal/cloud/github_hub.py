@@ -108,10 +108,13 @@ class Limits:
         points = 5 if method in _WRITING else 1
         making = method == "POST"
         lately = sum(1 for at in self._making if at > now - 60)
-        too_many = sum(p for _, p in self._points) + points > POINTS_A_MINUTE
-        if too_many or (making and (lately >= MAKING_A_MINUTE or len(self._making) >= MAKING_AN_HOUR)):
+        spent = sum(one for _, one in self._points) + points
+        wait = 60 if spent > POINTS_A_MINUTE or (making and lately >= MAKING_A_MINUTE) else 0
+        if making and len(self._making) >= MAKING_AN_HOUR:
+            wait = int(self._making[0] + 3600 - now) + 1
+        if wait:
             said = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-            raise No(403, said, headers={**self.headers(), "retry-after": "60"})
+            raise No(403, said, headers={**self.headers(), "retry-after": str(wait)})
         self.used += 1
         self._points.append((now, points))
         if making:
@@ -167,6 +170,8 @@ class Hub:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.clock = Clock()
+        # The official provider asks one thing after the other, whatever the engine does side by side.
+        self.turn = threading.RLock()
         self._limits: dict[str, Limits] = {}
 
     # What is kept.

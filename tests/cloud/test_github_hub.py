@@ -217,6 +217,17 @@ def test_eighty_things_made_a_minute_and_no_more(hub: Hub) -> None:
     done(hub, "POST", f"{ORG}/repos", {"name": "r80"})
 
 
+def test_five_hundred_things_made_an_hour_and_the_wait_is_told(hub: Hub) -> None:
+    for number in range(500):
+        hub.clock.wait(1)
+        done(hub, "POST", f"{ORG}/teams", {"name": f"t{number}", "privacy": "closed"})
+    over = hub.call("POST", f"{ORG}/teams", {"name": "t500", "privacy": "closed"})
+    assert over.status == 403
+    assert 3000 < int(over.headers["retry-after"]) <= 3100
+    hub.clock.wait(float(over.headers["retry-after"]))
+    done(hub, "POST", f"{ORG}/teams", {"name": "t500", "privacy": "closed"})
+
+
 def test_what_is_kept_outlives_the_daemon(hub: Hub, world: World) -> None:
     owned(hub)
     again = Hub(Store(world.run / "cloud"))

@@ -16,6 +16,7 @@ from components.fabric.component import Fabric, FabricArgs
 from components.machines.clouds import Clouds, CloudsArgs, Projects, ProjectsArgs
 from components.machines.component import fleet_machines
 from components.mirror_proxy.component import MirrorProxy, MirrorProxyArgs
+from components.roster.github_component import organisation
 from components.roster.netauth_component import Directory, DirectoryArgs
 from components.services.component import Services, services_args
 from model import BadData, load
@@ -39,7 +40,8 @@ def main() -> None:
     fabric = Fabric("fabric", FabricArgs(fleet, born, stands_on, Path(".fleet") / pulumi.get_stack()))
 
     if fleet.roster is not None:
-        Directory("directory", DirectoryArgs(fleet, now.date()))
+        people = Directory("directory", DirectoryArgs(fleet, now.date()))
+        organisation(fleet, now.date(), after=[people.ledger])
 
     latest = fabric.states
     if fleet.control is not None:

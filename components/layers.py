@@ -18,6 +18,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "agents": ("control:Agents",),
     "front": ("mirror_proxy",),
     "services": ("services",),
+    "people": ("roster",),
 }
 
 

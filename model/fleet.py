@@ -16,6 +16,7 @@ from model.clouds import Aws, DigitalOcean, Gcp
 from model.control import Control
 from model.dns import Zone
 from model.front import FrontData
+from model.github import Github
 from model.machine import Machine, Opening, OpeningFrom, Role
 from model.roster import Roster
 from model.services import Image, ImageName, Service, ServiceName
@@ -146,6 +147,7 @@ class Fleet(Strict):
         default={}, description="bodies of templates, read from services/files/<service>/"
     )
     roster: Roster | None = Field(default=None, description="people and teams: the folder roster/")
+    github: Github | None = Field(default=None, description="the organisation: the file roster/github.yaml")
     recorded: dict[Name, Recorded] = {}
     watched: dict[Name, Watched] = Field(default={}, description="certificates that people renew, not we")
     certificate_ends: dict[Text, Moment] = Field(

@@ -30,7 +30,7 @@ OPTIONS = {
 }
 INSIDE = ROOT / "toolchain" / "inside.sh"
 # What could reach a real cloud is never handed on: a rehearsal needs no credentials.
-CREDENTIALS = ("AWS_", "DIGITALOCEAN_", "SPACES_", "GOOGLE_", "GCP_", "CLOUDSDK_", "PULUMI_ACCESS_TOKEN")
+CREDENTIALS = ("AWS_", "DIGITALOCEAN_", "SPACES_", "GOOGLE_", "GCP_", "CLOUDSDK_", "GITHUB_", "PULUMI_ACCESS_TOKEN")
 CHANGES = ("create", "update", "delete", "replace", "create-replacement", "delete-replaced", "import")
 
 

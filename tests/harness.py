@@ -107,6 +107,8 @@ def _computed(kind: str, number: int, inputs: Mapping[str, Any]) -> dict[str, An
             return {"bucketUrn": f"do:space:{inputs['name']}"}
         case "digitalocean:index/sshKey:SshKey":
             return {"fingerprint": f"00:11:{number:02}"}
+        case "github:index/repository:Repository":
+            return {"nodeId": f"R_{number}"}
         case "aws:ec2/vpc:Vpc":
             return {"ipv6CidrBlock": f"2a05:d014:{number}::/56"}
         case "aws:ec2/instance:Instance":

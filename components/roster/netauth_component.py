@@ -43,20 +43,22 @@ class Directory(pulumi.ComponentResource):
     whatever else stands still.
 
     Attributes
+        ledger: what refuses a change; whatever else is done for people comes after it.
         entities: handle to entity.
     """
 
+    ledger: pulumi.Resource
     entities: Mapping[str, sdk.Entity]
 
     def __init__(self, name: str, args: DirectoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fleet:roster:Directory", name, None, opts)
-        self._ledger(args)
+        self.ledger = self._ledger(args)
         self.entities = self._people(args)
         self.register_outputs({"entities": len(self.entities)})
 
-    def _ledger(self, args: DirectoryArgs) -> None:
+    def _ledger(self, args: DirectoryArgs) -> pulumi.Resource:
         assert args.fleet.roster is not None
-        sdk.Ledger(
+        return sdk.Ledger(
             "roster-ledger",
             known=ledger(args.fleet.roster),
             rights=plain(rights(args.fleet, args.as_of)),

@@ -12,6 +12,8 @@ from model.checks import (
     dns,
     fabric,
     front,
+    github,
+    github_grants,
     hosts,
     machines,
     mounts,
@@ -48,6 +50,8 @@ RULES: tuple[Rule, ...] = (
     *roster_joins.RULES,
     *roster_teams.RULES,
     *roster_keys.RULES,
+    *github.RULES,
+    *github_grants.RULES,
 )
 
 
@@ -85,6 +89,9 @@ EVIDENT: frozenset[Rule] = frozenset(
         vhosts.checks_end_before_the_next,
         front.endings_are_of_one_kind,
         front.virtual_addresses_are_nobodys,
+        github.repository_names_are_once,
+        github.changes_can_be_merged,
+        github.pages_have_a_source,
         control.vault_can_be_opened,
         control.leaves_are_renewed_in_time,
         access.directories_are_asked_in_private,

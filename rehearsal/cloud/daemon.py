@@ -20,7 +20,8 @@ from rehearsal.cloud.standin import StandIn
 from rehearsal.cloud.world import World
 from rehearsal.cloud.zones import state_json
 
-PACKAGES = ("digitalocean", "aws", "gcp", *PASSING)
+PACKAGES = ("digitalocean", "aws", "gcp", "github", *PASSING)
+COMMANDS = ("ping", "provider", "state", "github", "stop")
 # A call may wait for a machine to boot; a rehearsal boots all at once.
 _WORKERS = 64
 
@@ -42,6 +43,10 @@ def stand_in(package: str, world: World, environment: Mapping[str, str] | None =
         from rehearsal.cloud.gcp import Gcp
 
         return Gcp(world)
+    if package == "github":
+        from rehearsal.cloud.github import GitHub
+
+        return GitHub(world)
     if package == "nomad":
         from rehearsal.cloud.nomad import Nomad
 
@@ -55,6 +60,17 @@ def stand_in(package: str, world: World, environment: Mapping[str, str] | None =
 
         return Vault(world, environment)
     raise RehearsalError(f"the rehearsal has no stand-in for {package!r}; it has: {', '.join(PACKAGES)}")
+
+
+def _github(world: World, request: Mapping[str, Any]) -> str:
+    """One request to the rehearsal's GitHub, as an account; without `path`, an account's number is made known."""
+    from rehearsal.cloud.github_hub import hub_of
+
+    if "path" not in request:
+        return json.dumps(hub_of(world).register(str(request["login"]), int(request["id"])))
+    actor = str(request.get("as", "token"))
+    answer = hub_of(world).call(str(request["method"]), str(request["path"]), request.get("body"), actor=actor)
+    return json.dumps({"status": answer.status, "body": answer.body, "headers": dict(answer.headers)})
 
 
 class _Control(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -104,12 +120,14 @@ class Cloud:
             server, port = listen(made, workers=_WORKERS)
             served.append(server)
             return json.dumps({"port": port})
+        if command == "github":
+            return _github(self.world, request)
         if command == "state":
             return state_json(self.world.store)
         if command == "stop":
             self.stopping.put(None)
             return json.dumps({"ok": True})
-        raise RehearsalError(f"the embedded cloud does not know the command {command!r}: ping, provider, state, stop")
+        raise RehearsalError(f"the embedded cloud does not know the command {command!r}: {', '.join(COMMANDS)}")
 
     def serve(self) -> None:
         """Answer until told to stop."""

@@ -118,6 +118,11 @@ class Passed(Kind):
     def api(self) -> Api:
         return self.through.api
 
+    @property
+    def unasked(self) -> bool:
+        """Whether nobody is asked, and the cloud's own state stands for what a server would hold."""
+        return self.world.plan_only
+
     def check(self, inputs: Bag, olds: Bag) -> tuple[Bag, list[Failure]]:
         taken, failures = super().check(inputs, olds)
         for key in sorted(self.through.enterprise & taken.keys()):
@@ -149,7 +154,7 @@ class Passed(Kind):
         return bool(self.canonical(key, old.get(key)) == self.canonical(key, new.get(key)))
 
     def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
-        if preview or self.world.plan_only:
+        if preview or self.unasked:
             return super().create(inputs, preview=preview, timeout=timeout)
         with asking():
             id_ = self.send("", reveal(inputs), {})
@@ -164,7 +169,7 @@ class Passed(Kind):
         return self.place(inputs) or f"planned-{serial}", {}, {}
 
     def update(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag, *, preview: bool) -> Bag:  # noqa: A002
-        if preview or self.world.plan_only:
+        if preview or self.unasked:
             return super().update(id, old_inputs, old_outputs, new_inputs, preview=preview)
         with asking():
             before = {key: value for key, value in reveal(old_inputs).items() if not self._stays(key, new_inputs)}
@@ -191,7 +196,7 @@ class Passed(Kind):
         return {**outputs, **self._guarded(inputs, outputs)}
 
     def read(self, id: str, inputs: Bag, outputs: Bag) -> Read | None:  # noqa: A002
-        if self.world.plan_only:
+        if self.unasked:
             return super().read(id, inputs, outputs)
         try:
             found = self.fetch(id, reveal(inputs))
@@ -230,7 +235,7 @@ class Passed(Kind):
         return fresh
 
     def delete(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
-        if self.world.plan_only:
+        if self.unasked:
             super().delete(id, inputs, outputs)
             return
         with asking():

@@ -139,7 +139,9 @@ def _extract(token: str) -> ResourceSchema:
         raise RehearsalError(f"the installed pulumi_{package} {version_of(package)} has no type {token}")
     text = file.read_text()
     pending: list[str] = []
-    inputs = _shape(_class(text, f"{name}Args", file), pending)
+    # Where a nested object of another type is called the same, the SDK gives the resource's own a longer name.
+    own = f"{name}InitArgs" if f"\nclass {name}InitArgs" in text else f"{name}Args"
+    inputs = _shape(_class(text, own, file), pending)
     outputs = {} if name == "Provider" else _getters(_class(text, name, file), [])
     secret = re.search(r"additional_secret_outputs=\[([^\]]*)\]", text)
     nested = folder / "_inputs.py"

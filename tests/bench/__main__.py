@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import control, front, hosts, plans
+from tests.bench import control, front, github, hosts, plans
 from toolchain.places import ROOT
 
 SIZES = (10, 100, 1000)
-PARTS = ("fleets", "hosts", "control", "front")
+PARTS = ("fleets", "hosts", "control", "front", "github")
 
 
 def say(text: str) -> None:
@@ -41,6 +41,8 @@ def main() -> None:
             parts.append(control.lines(Path(place), say))
         if "front" in wanted:
             parts.append(front.lines(say))
+        if "github" in wanted:
+            parts.append(github.lines(Path(place), say))
     lines = [line for part in parts for line in (*part, "")][:-1]
     text = "\n".join(lines) + "\n"
     print(text)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.ground import desired_states
+from components.roster.github_plan import plan
 from model import load
 from tests.bench import __main__ as bench
-from tests.bench import control, floor, memory, placing, plans, previews
+from tests.bench import control, floor, github, memory, placing, plans, previews
 from tests.bench.cloud import project
 from tests.bench.fleets import generate
 from tests.bench.measure import median, run, tree
@@ -146,3 +148,30 @@ def test_the_control_planes_tables_say_ratios_and_what_is_missing() -> None:
     assert "| all jobs | 43 | 40 | 40 | 6.00 s | 3.00 s | 2.00 |" in text
     assert "| whole | ours: no engine |" in text
     assert control.remembered("skipped: needs root on Linux", [])[0].endswith("skipped: needs root on Linux")
+
+
+def test_a_generated_organisation_has_as_many_resources_as_it_says(tmp_path: Path) -> None:
+    github.organisation(tmp_path)
+    whole = plan(load(tmp_path), date(2026, 11, 27))
+    assert whole is not None
+    parts = (whole.members, whole.teams, whole.in_teams, whole.repositories, whole.grants, whole.labels)
+    alerts = sum(it.alerts is not None for it in whole.repositories)
+    assert sum(map(len, parts)) + alerts == github.RESOURCES == 3000
+    github.change(tmp_path, 10)
+    other = plan(load(tmp_path), date(2026, 11, 27))
+    assert other is not None
+    assert len(set(other.repositories) - set(whole.repositories)) == 10
+
+
+def test_githubs_table_says_ratios_and_what_is_missing() -> None:
+    whole = github.Row("ten", 3000, 10, 12.0, 8.0)
+    text = "\n".join(github.previewed([whole, github.Row("none", note="no engine")]))
+    assert "| ten | 3,000 | 10 | 12.00 s | 8.00 s | 1.50 |" in text
+    assert "| none | no engine |" in text
+    steps = [
+        {"urn": "urn:pulumi:t::p::fleet:roster:Github$github:index/team:Team::a", "op": "same"},
+        {"urn": "urn:pulumi:t::p::fleet:roster:Github$github:index/team:Team::b", "op": "update"},
+        {"urn": "urn:pulumi:t::p::pulumi:providers:github::c", "op": "create"},
+    ]
+    assert github.counted(steps) == (2, 1)
+    compile(github.PROGRAM, "__main__.py", "exec")

@@ -73,8 +73,9 @@ class Engine:
         answer = self.stub.Read(request)
         return answer.id, decode(answer.inputs), decode(answer.properties)
 
-    def delete(self, token: str, id_: str) -> None:
-        self.stub.Delete(provider_pb2.DeleteRequest(urn=self.urn(token, "r"), id=id_))
+    def delete(self, token: str, id_: str, inputs: Bag | None = None) -> None:
+        bag = encode(inputs or {})
+        self.stub.Delete(provider_pb2.DeleteRequest(urn=self.urn(token, "r"), id=id_, old_inputs=bag))
 
     def invoke(self, token: str, args: Bag) -> Bag:
         answer = self.stub.Invoke(provider_pb2.InvokeRequest(tok=token, args=encode(args)))

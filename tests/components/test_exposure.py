@@ -137,6 +137,7 @@ TOKENS = {
     "AWS_SECRET_ACCESS_KEY": "aws_secret_control_string",
     "GOOGLE_CREDENTIALS": '{"private_key": "gcp_control_string"}',
     "GOOGLE_OAUTH_ACCESS_TOKEN": "ya29_control_string",
+    "GITHUB_TOKEN": "ghp_control_string",
 }
 
 
@@ -153,8 +154,9 @@ def test_providers_are_literal() -> None:
     providers = {a.name: a.inputs for a in program("local").asked if a.type.startswith("pulumi:providers:")}
     clouds = {"machines-aws-eu-central-1", "machines-aws-us-west-2", "machines-gcp"}
     systems = {"control-nomad-provider", "control-vault-provider", "control-consul-provider", "services-nomad"}
-    systems |= {"roster-netauth-provider"}
+    systems |= {"roster-netauth-provider", "github-provider"}
     assert set(providers) == clouds | systems
+    assert providers["github-provider"]["owner"] == "fleet-rehearsal"
     assert providers["machines-gcp"]["project"] == "fleet-rehearsal"
     for name in ("eu-central-1", "us-west-2"):
         assert providers[f"machines-aws-{name}"]["region"] == name

@@ -38,6 +38,7 @@ def test_no_layer_means_everything() -> None:
         ("fleet:control:Nomad$hosts:index:Gate::control-gate-nomad", {"policies"}),
         ("fleet:mirror_proxy:MirrorProxy$hosts:index:State::front-a-nyc-us", {"front"}),
         ("fleet:services:Services$nomad:index/job:Job::service-docs", {"services"}),
+        ("fleet:roster:Github$github:index/membership:Membership::github-member-bo", {"people"}),
         ("hosts:index:State::nobody", set()),
     ],
 )

@@ -29,6 +29,7 @@ VERTICALS = {
     "services",
     "service",
     "roster",
+    "github",
 }
 MACHINES = {
     "digitalocean:index/droplet:Droplet",
@@ -82,6 +83,9 @@ def test_logical_names_are_unique_kebab_and_begin_with_their_vertical(stack: str
         if asked.name.startswith("dns-"):
             # A record's name holds the zone's own names, and what tells it apart: dots, colons, underscores.
             assert re.fullmatch(r"dns(-[a-z0-9._:@/ ]+)+", asked.name), asked.name
+        elif asked.name.startswith("github-"):
+            # Repositories and labels are called what people call them.
+            assert re.fullmatch(r"github-[a-z]+(-[A-Za-z0-9._ ]+)*", asked.name), asked.name
         else:
             assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", asked.name), asked.name
 
@@ -106,7 +110,8 @@ def test_every_resource_stands_under_its_component(stack: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_what_holds_data_is_protected(stack: str) -> None:
     ledger = program(stack)
-    held = {a.name for a in ledger.asked if a.protect}
+    # What is kept at GitHub is in test_github.py.
+    held = {a.name for a in ledger.asked if a.protect and not a.name.startswith("github-")}
     if stack == "prod":
         assert held == {"machines-bucket-void-prod-s3-images", "dns-voidlinux.org", *KEPT}
     else:

@@ -86,7 +86,7 @@ import sys
 from pathlib import Path
 from tests.harness import run_stack
 run_stack({stack!r}, Path({place!r}), data=Path({data!r}))
-print(*sorted({{m for m in sys.modules if m in ("pulumi_digitalocean", "pulumi_aws", "pulumi_gcp")}}))
+print(*sorted({{m for m in sys.modules if m in ("pulumi_digitalocean", "pulumi_aws", "pulumi_gcp", "pulumi_github")}}))
 """
 
 
@@ -102,12 +102,17 @@ def test_a_cloud_that_a_stack_does_not_name_is_not_imported(tmp_path: Path) -> N
     data = facts("local")
     gone = {f"machines/{name}": GONE for name in data["machines"] if name != "a-bru-be"}
     gone |= dict.fromkeys(("zones", "digitalocean", "aws", "gcp", "fabric/scopes", "base/pinned_names"), GONE)
-    gone |= dict.fromkeys(("control", "access", "front", "services", "service_files", "roster"), GONE)
+    gone |= dict.fromkeys(("control", "access", "front", "services", "service_files", "roster", "github"), GONE)
     metal = write(tmp_path / "metal", changed(data, gone))
     assert _imported("local", metal, tmp_path / "run-metal") == []
-    assert _imported("prod", ROOT / "stacks" / "prod", tmp_path / "run-prod") == ["pulumi_digitalocean"]
+    assert _imported("prod", ROOT / "stacks" / "prod", tmp_path / "run-prod") == [
+        "pulumi_digitalocean",
+        "pulumi_github",
+    ]
     everything = _imported("local", ROOT / "stacks" / "local", tmp_path / "run-local")
-    assert everything == ["pulumi_aws", "pulumi_digitalocean", "pulumi_gcp"], "the search would find one"
+    assert everything == ["pulumi_aws", "pulumi_digitalocean", "pulumi_gcp", "pulumi_github"], (
+        "the search would find one"
+    )
 
 
 def test_the_operators_key_comes_from_the_environment() -> None:

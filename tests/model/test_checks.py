@@ -12,6 +12,7 @@ from tests.model import (
     cases_access,
     cases_control,
     cases_front,
+    cases_github,
     cases_hosts,
     cases_machines,
     cases_roster,
@@ -32,6 +33,7 @@ CASES = (
     *cases_services.CASES,
     *cases_vhosts.CASES,
     *cases_front.CASES,
+    *cases_github.CASES,
 )
 # Shown in test_roster.py: a stack without an organisation has no repositories.
 ELSEWHERE = {"repositories_are_declared"}

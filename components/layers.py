@@ -11,7 +11,6 @@ from collections.abc import Sequence
 # In the order in which they are made; nothing in a layer needs a later one.
 LAYERS: dict[str, tuple[str, ...]] = {
     "ground": ("machines", "dns", "fabric"),
-    "people": ("roster",),
     "servers": ("control:Servers",),
     "vault": ("control:Vault",),
     "policies": ("control:Vault", "control:Nomad", "control:Consul"),

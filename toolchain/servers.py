@@ -1,4 +1,4 @@
-"""Puts together the folder with the servers: nomad, consul, vault, and netauthd with its two tools, one binary each.
+"""Puts together the folder with the servers: nomad, consul, vault, netauthd with its two tools, and fleet-login.
 
 Test hosts get them as packages, operators as commands. Built one after the other: each alone fills two cores.
 """
@@ -26,9 +26,11 @@ SERVERS = {
     "netauth": ("0.6.2", Module("netauth", f"{NETAUTH}/netauth", SMALL, 40.0)),
     "netauthd": ("0.6.2", Module("netauthd", f"{NETAUTH}/netauthd", SMALL, 15.0, "netauth")),
     "nsutil": ("0.6.2", Module("nsutil", f"{NETAUTH}/nsutil", SMALL, 10.0, "netauth")),
+    # Our own: what every host asks the directory with.
+    "fleet-login": ("0.1.0", Module("fleet-login", ".", SMALL, 25.0)),
 }
 # These have no word for their version: only one that was built here is known to be the pinned one.
-SILENT = ("netauth", "netauthd", "nsutil")
+SILENT = ("netauth", "netauthd", "nsutil", "fleet-login")
 
 
 def servers_folder() -> Path:

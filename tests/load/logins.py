@@ -1,0 +1,160 @@
+"""Logins by a real sshd while the directory is broken in each of eight ways. Needs root; touches nothing of the machine.
+
+    python -m tests.load.logins                 100 logins of each kind, as the project's claim is stated
+    python -m tests.load.logins --logins 8      as CI does it
+
+Beside our look-up stands a plain one, without cache and deadline: what a command-line client gives to sshd. People
+offer a wrong key first, so that sshd asks three times in one login. Judged: whoever is known comes in within 2 s of
+what is usual, whoever is known to be locked or removed never does, and break-glass takes a second at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tests.load.login_rig import GIVE_UP, PORTS, Login, Rig, inside, missing, rigged
+
+PEOPLE = 10
+MORE_AT_MOST = 2.0
+GLASS_AT_MOST = 1.0
+AT_ONCE = 25
+KEYS = ("wrong", "right")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way of being broken: how it begins, and how it ends."""
+
+    name: str
+    begin: Callable[[Rig], None]
+    end: Callable[[Rig], None] = lambda rig: rig.proxy.set("", PORTS["netauth"])
+
+
+def _half_the_keys(rig: Rig) -> None:
+    rig.store.without_keys([rig.known[0].keys[0]])
+
+
+def _all_the_keys(rig: Rig) -> None:
+    rig.store.write([*rig.known, *rig.closed])
+
+
+FAULTS = (
+    Fault("none", lambda rig: None),
+    Fault("refused", lambda rig: rig.proxy.set("refused")),
+    Fault("black-holed", lambda rig: rig.black_hole(True), lambda rig: rig.black_hole(False)),
+    Fault("silent after connecting", lambda rig: rig.proxy.set("silent")),
+    Fault("slow by 30 s", lambda rig: rig.proxy.set("slow")),
+    Fault("garbage", lambda rig: rig.proxy.set("garbage")),
+    Fault("garbage under the right certificate", lambda rig: rig.proxy.set("raving")),
+    Fault("certificate expired", lambda rig: rig.proxy.set("", PORTS["expired"])),
+    Fault("half its keys gone", _half_the_keys, _all_the_keys),
+)
+
+
+@dataclass
+class Found:
+    """What one way of looking up did under one fault."""
+
+    known: list[Login]
+    closed: list[Login]
+    glass: list[Login]
+
+    def cells(self) -> list[str]:
+        """For the table."""
+        return [_cell(self.known), _cell(self.closed), _cell(self.glass)]
+
+
+def _cell(logins: Sequence[Login]) -> str:
+    let_in = sum(it.let_in for it in logins)
+    gave_up = sum(it.gave_up for it in logins)
+    times = [it.seconds for it in logins]
+    longest = f"{statistics.median(times):.2f} · {max(times):.2f} s"
+    return f"{let_in} of {len(logins)} in · {longest}" + (f" · {gave_up} given up at {GIVE_UP:.0f} s" if gave_up else "")
+
+
+def one_way(rig: Rig, kind: str, count: int, at_once: int) -> Found:
+    """So many logins of each kind of people. One after the other, unless each would only wait."""
+    port = PORTS[kind]
+
+    def several(names: Sequence[str], keys: Sequence[str]) -> list[Login]:
+        with ThreadPoolExecutor(at_once) as pool:
+            tried = [pool.submit(rig.login, names[n % len(names)], port, keys) for n in range(count)]
+            return [it.result() for it in tried]
+
+    return Found(
+        several([it.name for it in rig.known], KEYS),
+        several([it.name for it in rig.closed], KEYS),
+        several(["glass"], ("glass",)),
+    )
+
+
+def judged(name: str, found: Found, usual: float) -> list[str]:
+    """What our look-up must not do."""
+    wrong = []
+    if out := sum(not it.let_in for it in found.known):
+        wrong.append(f"{name}: {out} of {len(found.known)} known people were not let in")
+    late = max(it.seconds for it in found.known) - usual
+    if late > MORE_AT_MOST:
+        wrong.append(f"{name}: a known person's login took {late:.2f} s more than usual")
+    if let_in := sum(it.let_in for it in found.closed):
+        wrong.append(f"{name}: {let_in} logins of people who are locked or removed were let in")
+    if any(not it.let_in or it.seconds > GLASS_AT_MOST for it in found.glass):
+        worst = max(it.seconds for it in found.glass)
+        wrong.append(f"{name}: break-glass: {sum(it.let_in for it in found.glass)} in, the slowest {worst:.2f} s")
+    return wrong
+
+
+def run(rig: Rig, count: int, say: Callable[[str], None], *, beside: bool = True) -> tuple[list[str], list[str]]:
+    """(the table, what went wrong with ours)."""
+    lines = [
+        "| the directory | look-up | known | locked or removed | break-glass |",
+        "|---|---|---:|---:|---:|",
+    ]
+    wrong: list[str] = []
+    usual = 0.0
+    for fault in FAULTS:
+        rig.refresh()
+        fault.begin(rig)
+        begun = time.monotonic()
+        ours = one_way(rig, "ours", count, 1)
+        usual = usual or statistics.median(it.seconds for it in ours.known)
+        lines.append(f"| {fault.name} | ours | {' | '.join(ours.cells())} |")
+        wrong += judged(fault.name, ours, usual)
+        if beside:
+            plain = one_way(rig, "plain", count, AT_ONCE)
+            lines.append(f"| | plain | {' | '.join(plain.cells())} |")
+        fault.end(rig)
+        say(f"{fault.name}: {time.monotonic() - begun:.0f} s")
+    return lines, wrong
+
+
+def main() -> int:
+    """Print the table; the exit code says whether our look-up kept its promises."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load.logins", description=__doc__.splitlines()[0])
+    parser.add_argument("--logins", type=int, default=100, help="of each kind, under each fault (100)")
+    parser.add_argument("--no-plain", action="store_true", help="ours alone")
+    chosen = parser.parse_args()
+    if why := missing():
+        print(f"logins: {why}", file=sys.stderr)
+        return 2
+    if (code := inside("tests.load.logins", sys.argv[1:])) is not None:
+        return code
+    with rigged(PEOPLE) as rig:
+        lines, wrong = run(
+            rig, chosen.logins, lambda text: print(f"  {text}", file=sys.stderr, flush=True), beside=not chosen.no_plain
+        )
+    print(f"{chosen.logins} logins of each kind: how many were let in · median · longest\n")
+    print("\n".join(lines))
+    for line in wrong:
+        print(f"wrong: {line}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

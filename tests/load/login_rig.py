@@ -65,6 +65,8 @@ class Rig:
     proxy: Faulty
     known: list[Someone]
     closed: list[Someone]
+    pairs: dict[str, tuple[Path, Path]] = field(default_factory=dict)
+    servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -193,14 +195,19 @@ def _sshd(rig: Rig, kind: str, words: str) -> None:
         )
 
 
+def _servers(rig: Rig) -> None:
+    for process in rig.servers:
+        process.kill()
+        process.wait()
+    rig.servers = [serve(rig.store, rig.folder / f"server-{kind}", PORTS[kind], rig.pairs[kind]) for kind in rig.pairs]
+
+
 def _start(rig: Rig) -> None:
-    good = rig.authority.leaf("good", days=30)
-    bad = rig.authority.leaf("expired", days=-1)
-    for kind, pair in (("netauth", good), ("expired", bad)):
-        place = rig.folder / f"server-{kind}"
-        place.mkdir()
-        rig.running.append(serve(rig.store, place, PORTS[kind], pair))
-    rig.proxy = Faulty(PORTS["proxy"], PORTS["netauth"], good)
+    rig.pairs = {"netauth": rig.authority.leaf("good", days=30), "expired": rig.authority.leaf("expired", days=-1)}
+    for kind in rig.pairs:
+        (rig.folder / f"server-{kind}").mkdir()
+    _servers(rig)
+    rig.proxy = Faulty(PORTS["proxy"], PORTS["netauth"], rig.pairs["netauth"])
     rig.proxy.set("")
     plain = rig.folder / "plain"
     plain.write_text(
@@ -261,10 +268,12 @@ def rigged(count: int) -> Iterator[Rig]:
         _start(rig)
         _wait(rig)
         store.write(closed)
-        rig.proxy.set("", PORTS["netauth"])
+        # Who is in which group is in the server's memory alone.
+        _servers(rig)
+        _wait(rig)
         yield rig
     finally:
-        for process in rig.running:
+        for process in (*rig.running, *rig.servers):
             process.kill()
             process.wait()
 

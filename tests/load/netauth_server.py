@@ -163,11 +163,12 @@ def serve(store: Store, folder: Path, port: int, pair: tuple[Path, Path], addres
         '[token]\nbackend = "jwt-rsa"\n'
     )
     keys = folder / "keys"
-    keys.mkdir(exist_ok=True)
     words = [binary("nsutil"), "--config", str(folder / "config.toml"), "keygen", "rsa", "2048"]
-    made = subprocess.run(words, cwd=keys, capture_output=True, text=True, check=False)
-    if made.returncode:
-        raise AssertionError(f"nsutil: {made.stdout}{made.stderr}")
+    if not keys.is_dir():
+        keys.mkdir()
+        made = subprocess.run(words, cwd=keys, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise AssertionError(f"nsutil: {made.stdout}{made.stderr}")
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
             [binary("netauthd")], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// patience is how long a directory that did not answer is not asked about people whose last answer still holds.
+// patience is how long a directory that did not answer is not asked about people whose last answer, good or bad, is
+// not too old.
 const patience = 5 * time.Second
 
 // Looked is what came of a look-up: an answer that holds now, or nil; and where it is from, for the log.
@@ -58,7 +59,7 @@ func (l *Lookup) find(ctx context.Context) Looked {
 		if holds && !kept.Doubted && kept.age(l.began) <= l.config.fresh() {
 			return Looked{kept, "kept, fresh"}
 		}
-		if holds && l.began.Sub(l.store.silentSince()) < patience {
+		if kept.age(l.began) <= l.config.limit() && l.began.Sub(l.store.silentSince()) < patience {
 			return Looked{kept, "kept, for the directory was silent a moment ago"}
 		}
 	}
@@ -75,9 +76,20 @@ func (l *Lookup) find(ctx context.Context) Looked {
 	return Looked{answer, "the directory"}
 }
 
+// wait is how long the directory has. sshd makes a refused key take up to twice the time that looking it up took, so
+// that nobody learns from it who exists: where a kept answer holds, the doubled wait must fit into the deadline.
+func (l *Lookup) wait(kept *Kept) time.Duration {
+	if kept != nil {
+		if holds, _ := kept.open(l.began, l.config.limit(), l.allowed); holds {
+			return l.config.deadline() * 45 / 100
+		}
+	}
+	return l.config.deadline() * 9 / 10
+}
+
 // ask puts the question, and keeps the answer.
 func (l *Lookup) ask(ctx context.Context, kept *Kept) (*Kept, error) {
-	ctx, cancel := context.WithDeadline(ctx, l.began.Add(l.config.deadline()*9/10))
+	ctx, cancel := context.WithDeadline(ctx, l.began.Add(l.wait(kept)))
 	defer cancel()
 	service := "sshd"
 	if l.service != "" {

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.load.faulty import Faulty
 from tests.load.netauth_server import NAME, Authority, Someone, Store, serve
-from toolchain.servers import ensure_server
+from toolchain.servers import ensure_servers
 
 MARK = "FLEET_LOGIN_RIG"
 NEEDED = ("unshare", "mount", "ip", "nft", "ssh", "ssh-keygen")
@@ -212,7 +212,7 @@ def _start(rig: Rig) -> None:
     plain = rig.folder / "plain"
     plain.write_text(
         f"#!/bin/sh\nexec {rig.folder}/netauth --config {rig.folder}/plain.toml --entity \"$1\" entity key read |"
-        " sed -n 's/^Type: SSH; Key: //p'\n"
+        " sed -n 's/^  *\\(ssh-.*\\)/\\1/p'\n"
     )
     plain.chmod(0o755)
     (rig.folder / "plain.toml").write_text(
@@ -232,8 +232,7 @@ def rigged(count: int) -> Iterator[Rig]:
     """A rig with so many people who may come in, and as many who may not. Only `inside()`."""
     if not os.environ.get(MARK):
         raise AssertionError("not in namespaces of its own: call inside() first")
-    program, client = ensure_server("fleet-login"), ensure_server("netauth")
-    ensure_server("netauthd")
+    programs = ensure_servers() / "bin"
     # sshd runs nothing from a folder that others may write to, as /tmp is; and the temporary one needs a place.
     for where in ("/mnt", "/run"):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", where], check=True)
@@ -241,8 +240,8 @@ def rigged(count: int) -> Iterator[Rig]:
     Path("/run/sshd").mkdir()
     folder = Path(tempfile.mkdtemp(prefix="login-", dir="/mnt"))
     folder.chmod(0o755)
-    for source in (program, client):
-        shutil.copy2(source, folder / source.name)
+    for name in ("fleet-login", "netauth"):
+        shutil.copy2(programs / name, folder / name)
     keys = _keys(folder / "client", ("right", "second", "wrong", "glass"))
     known, closed = _people(keys, count)
     store = Store(folder / "store")

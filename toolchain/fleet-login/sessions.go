@@ -25,12 +25,15 @@ func processes() map[int]process {
 		if err != nil {
 			continue
 		}
-		one := process{}
+		one, dead := process{}, false
 		for line := range strings.Lines(string(text)) {
 			word, rest, _ := strings.Cut(line, ":")
 			switch word {
 			case "Pid":
 				one.pid, _ = strconv.Atoi(strings.TrimSpace(rest))
+			case "State":
+				// Ended, and its parent has not asked for its exit code: nothing is left to end.
+				dead = strings.Contains(rest, "Z")
 			case "PPid":
 				one.parent, _ = strconv.Atoi(strings.TrimSpace(rest))
 			case "Uid":
@@ -40,7 +43,9 @@ func processes() map[int]process {
 				}
 			}
 		}
-		found[one.pid] = one
+		if !dead {
+			found[one.pid] = one
+		}
 	}
 	return found
 }

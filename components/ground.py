@@ -12,7 +12,7 @@ from components.born import Born, from_data, operator_keys
 from components.control.hosts import pki, server_names, ways_in
 from components.fabric.plan import document, endpoint, joining, peer_of, peering, scopes_on
 from components.mirror_proxy.plan import redirected
-from components.roster import directory
+from components.roster import directory, login
 from model import Fleet
 from model.fleet import Operator
 from model.machine import Opening
@@ -148,6 +148,7 @@ def desired(
         "pki": pki(fleet, host, born),
         "ways_in": ways_in(fleet, host),
         **directory.desired(fleet, host),
+        **login.desired(fleet, host),
     }
 
 

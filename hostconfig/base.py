@@ -26,7 +26,10 @@ def base(desired: Desired, _platform: Platform) -> Part:
     if desired.sysctl:
         text = render("base/sysctl.conf", settings=sorted(desired.sysctl.items()))
         files.append(ManagedFile(SYSCTL_FILE, text))
-    groups = sorted({group for user in desired.users.values() for group in user.groups} | set(desired.ssh.allow_groups))
+    # A group of the directory must not be the host's own too: then its members would be whoever was in that one.
+    given = set(desired.login.groups) if desired.login else set()
+    allowed = set(desired.ssh.allow_groups) - given
+    groups = sorted({group for user in desired.users.values() for group in user.groups} | allowed)
     accounts = [
         Account(name, user.uid, tuple(sorted(user.groups)), user.shell, user.comment)
         for name, user in sorted(desired.users.items())

@@ -7,79 +7,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_interface, ip_network
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-
-class Strict(BaseModel):
-    """A record that refuses what it does not know and never changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _address(text: str) -> str:
-    return str(ip_address(text))
-
-
-def _network(text: str) -> str:
-    return str(ip_network(text, strict=False))
-
-
-def _listener(text: str) -> str:
-    return str(ip_interface(text).ip)
-
-
-def _port_range(text: object) -> str:
-    """One port or a range, as text: 22 and "60001-60999" are both how people write it."""
-    ports = str(text).split("-")
-    if not 1 <= len(ports) <= 2 or not all(p.isdigit() and 0 < int(p) < 65536 for p in ports):
-        raise ValueError(f"{text!r} is neither a port nor a range of ports: write 22 or 60001-60999")
-    if len(ports) == 2 and int(ports[0]) > int(ports[1]):
-        raise ValueError(f"{text!r} is a range that ends before it starts")
-    return "-".join(ports)
-
-
-def _plain(text: str) -> str:
-    if any(ord(character) < 32 for character in text):
-        raise ValueError(f"{text!r} has a control character: one line of text is meant")
-    return text
+from hostconfig.checked import Address as Address
+from hostconfig.checked import Contact as Contact
+from hostconfig.checked import Domain as Domain
+from hostconfig.checked import Endpoint as Endpoint
+from hostconfig.checked import Interface as Interface
+from hostconfig.checked import Label as Label
+from hostconfig.checked import Line as Line
+from hostconfig.checked import Listener as Listener
+from hostconfig.checked import Name as Name
+from hostconfig.checked import Network as Network
+from hostconfig.checked import Package as Package
+from hostconfig.checked import Path as Path
+from hostconfig.checked import Pem as Pem
+from hostconfig.checked import Ports as Ports
+from hostconfig.checked import RuleName as RuleName
+from hostconfig.checked import SshKey as SshKey
+from hostconfig.checked import Strict as Strict
+from hostconfig.checked import StubTarget as StubTarget
+from hostconfig.checked import SysctlKey as SysctlKey
+from hostconfig.checked import Url as Url
+from hostconfig.checked import WireGuardKey as WireGuardKey
+from hostconfig.desired_login import LoginWish
 
 
 def _document(value: object) -> object:
     """The fabric document arrives as parsed JSON, or as the text of the shared file."""
     return json.loads(value) if isinstance(value, str) else value
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-Domain = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$")]
-Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9+._-]*$")]
-SysctlKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-zA-Z0-9_-]+)+$")]
-Interface = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,14}$")]
-RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9 ._-]{0,62}$")]
-WireGuardKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$")]
-SshKey = Annotated[
-    str,
-    AfterValidator(_plain),
-    StringConstraints(
-        pattern=r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-ssh-ed25519@openssh\.com|sk-ecdsa-\S+) [A-Za-z0-9+/=]+( .*)?$"
-    ),
-]
-Line = Annotated[str, AfterValidator(_plain)]
-Path = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/._-]+$")]
-Address = Annotated[str, AfterValidator(_address)]
-Network = Annotated[str, AfterValidator(_network)]
-Listener = Annotated[str, AfterValidator(_listener)]
-Ports = Annotated[str, BeforeValidator(_port_range)]
-Endpoint = Annotated[str, StringConstraints(pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:]+\]):\d{1,5}$")]
-Pem = Annotated[
-    str, StringConstraints(pattern=r"^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n -]+\n-----END CERTIFICATE-----\n?$")
-]
-Url = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.:/_-]+$")]
-Contact = Annotated[str, StringConstraints(pattern=r"^mailto:[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+$")]
-StubTarget = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F:.]+@\d{1,5}$")]
 
 
 class User(Strict):
@@ -265,6 +223,7 @@ class Desired(Strict):
     pki: Pki | None = None
     ways_in: WaysIn | None = None
     netauth: Netauth | None = None
+    login: LoginWish | None = None
 
     @model_validator(mode="after")
     def _somebody_can_still_log_in(self) -> Self:
@@ -283,6 +242,17 @@ class Desired(Strict):
                 f"{', '.join(self.ssh.allow_groups)}, and no user with a key and sudo is in one of them; "
                 "give a user such a group, a key and sudo: all-nopasswd"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _break_glass_is_here(self) -> Self:
+        """A name that no account bears would be found missing on the day when it is needed."""
+        for name in self.login.break_glass if self.login else ():
+            if name not in self.users or not self.users[name].keys:
+                raise ValueError(
+                    f"{self.hostname}: break-glass {name}: no user of this host with a key: name one of its users, "
+                    "and give it a key"
+                )
         return self
 
     @model_validator(mode="after")

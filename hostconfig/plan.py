@@ -18,6 +18,7 @@ from hostconfig.desired_front import Front
 from hostconfig.fabric import fabric, link_of
 from hostconfig.firewall import firewall
 from hostconfig.front import front
+from hostconfig.login import login
 from hostconfig.netauthd import netauthd
 from hostconfig.parts import HostPlan, Init, Part, Platform
 from hostconfig.pki import pki
@@ -42,7 +43,7 @@ class Layer:
 LAYERS = {
     layer.name: layer
     for layer in (
-        Layer("ground", Desired, (base, clock, resolver, sshd, firewall, fabric, pki, ways_in, netauthd)),
+        Layer("ground", Desired, (base, clock, resolver, sshd, firewall, fabric, pki, ways_in, netauthd, login)),
         Layer("servers", Servers, servers),
         Layer("agents", Agents, agents),
         Layer("front", Front, (front,)),

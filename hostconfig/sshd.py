@@ -5,6 +5,7 @@ from __future__ import annotations
 from hostconfig.base import KEYS_FOLDER
 from hostconfig.desired import Desired
 from hostconfig.files import render
+from hostconfig.login import ACCOUNT, PROGRAM
 from hostconfig.parts import ManagedFile, Part, Platform, Service
 
 CIPHERS = ("chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr")
@@ -22,9 +23,14 @@ HEAR = 'if [ -s /run/sshd.pid ]; then kill -HUP "$(cat /run/sshd.pid)"; else pki
 def sshd(desired: Desired, platform: Platform) -> Part:
     """The daemon that every operator and every run of this program comes through."""
     void = platform.os == "void"
+    wish = desired.login
     text = render(
         "sshd/sshd_config",
         ssh=desired.ssh,
+        groups=[*desired.ssh.allow_groups, *(sorted(set(wish.groups) - set(desired.ssh.allow_groups)) if wish else ())],
+        command=PROGRAM if wish else "",
+        command_user=ACCOUNT,
+        own=sorted(desired.users),
         keys_folder=KEYS_FOLDER,
         ciphers=",".join(CIPHERS),
         key_exchange=",".join(KEY_EXCHANGE),

@@ -28,6 +28,7 @@ OFFERED = (
     "htop",
     "jq",
     "less",
+    "libnss-extrausers",
     "lsof",
     "mtr-tiny",
     "ncdu",

@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import control, front, github, hosts, plans
+from tests.bench import control, front, github, hosts, login, plans
 from toolchain.places import ROOT
 
 SIZES = (10, 100, 1000)
-PARTS = ("fleets", "hosts", "control", "front", "github")
+PARTS = ("fleets", "hosts", "control", "front", "github", "login")
 
 
 def say(text: str) -> None:
@@ -43,6 +43,8 @@ def main() -> None:
             parts.append(front.lines(say))
         if "github" in wanted:
             parts.append(github.lines(Path(place), say))
+        if "login" in wanted:
+            parts.append(login.lines(say))
     lines = [line for part in parts for line in (*part, "")][:-1]
     text = "\n".join(lines) + "\n"
     print(text)

@@ -211,7 +211,7 @@ def _start(rig: Rig) -> None:
     rig.proxy.set("")
     plain = rig.folder / "plain"
     plain.write_text(
-        f"#!/bin/sh\nexec {rig.folder}/netauth --config {rig.folder}/plain.toml --entity \"$1\" entity key read |"
+        f'#!/bin/sh\nexec {rig.folder}/netauth --config {rig.folder}/plain.toml --entity "$1" entity key read |'
         " sed -n 's/^  *\\(ssh-.*\\)/\\1/p'\n"
     )
     plain.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Logins by a real sshd while the directory is broken in each of eight ways. Needs root; touches nothing of the machine.
+"""Logins by a real sshd while the directory is broken in each of eight ways. Needs root; leaves the machine alone.
 
     python -m tests.load.logins                 100 logins of each kind, as the project's claim is stated
     python -m tests.load.logins --logins 8      as CI does it
@@ -45,7 +45,7 @@ def _all_the_keys(rig: Rig) -> None:
 
 
 FAULTS = (
-    Fault("none", lambda rig: None),
+    Fault("none", lambda rig: rig.proxy.set("")),
     Fault("refused", lambda rig: rig.proxy.set("refused")),
     Fault("black-holed", lambda rig: rig.black_hole(True), lambda rig: rig.black_hole(False)),
     Fault("silent after connecting", lambda rig: rig.proxy.set("silent")),
@@ -75,7 +75,9 @@ def _cell(logins: Sequence[Login]) -> str:
     gave_up = sum(it.gave_up for it in logins)
     times = [it.seconds for it in logins]
     longest = f"{statistics.median(times):.2f} · {max(times):.2f} s"
-    return f"{let_in} of {len(logins)} in · {longest}" + (f" · {gave_up} given up at {GIVE_UP:.0f} s" if gave_up else "")
+    return f"{let_in} of {len(logins)} in · {longest}" + (
+        f" · {gave_up} given up at {GIVE_UP:.0f} s" if gave_up else ""
+    )
 
 
 def one_way(rig: Rig, kind: str, count: int, at_once: int) -> Found:

@@ -153,7 +153,9 @@ class Store:
         )
 
 
-def serve(store: Store, folder: Path, port: int, pair: tuple[Path, Path], address: str = "127.0.0.1") -> subprocess.Popen[bytes]:
+def serve(
+    store: Store, folder: Path, port: int, pair: tuple[Path, Path], address: str = "127.0.0.1"
+) -> subprocess.Popen[bytes]:
     """A server of this store; it ends with whoever ends it."""
     (folder / "config.toml").write_text(
         f'[core]\nhome = "{store.folder}"\nconf = "{folder}"\n'

@@ -9,6 +9,7 @@ import typer
 from cli import compare as halves
 from cli import host_log, service_log
 from cli.allocations import listed, matching
+from cli.drill import drill as drilled
 from cli.execute import execute
 from cli.mistake import Mistake
 from cli.restart import restart as start_anew
@@ -24,6 +25,15 @@ def status(stack: Stack) -> None:
     """Show the control plane on one screen; exit code 1 when something is wrong. Never waits longer than 6 s."""
     text, well = how_it_is(way_in(stack))
     print(text, flush=True)
+    raise typer.Exit(0 if well else 1)
+
+
+def drill(
+    stack: Stack, hosts: Annotated[list[str] | None, typer.Argument(metavar="HOST", help="none: all")] = None
+) -> None:
+    """Prove break-glass: a real login with the private key on each host, and what each host's own drill says."""
+    lines, well = drilled(way_in(stack), tuple(hosts or ()))
+    print("\n".join(lines))
     raise typer.Exit(0 if well else 1)
 
 
@@ -86,6 +96,7 @@ def withdraw(service: str, stack: Stack) -> None:
 def add(app: typer.Typer) -> None:
     """Make these verbs known."""
     app.command()(status)
+    app.command()(drill)
     app.command()(log)
     app.command("exec")(exec_)
     app.command()(restart)

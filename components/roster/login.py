@@ -17,7 +17,7 @@ from model.roster import NetauthGrant, Team, span
 
 
 def desired(fleet: Fleet, host: str) -> dict[str, Any]:
-    """What hostconfig makes of it. Said only where there is a directory; elsewhere hosts have only their own accounts."""
+    """What hostconfig makes of it. Said only where there is a directory; elsewhere hosts have their own accounts."""
     roster, wish = fleet.roster, directory.settings(fleet)
     # Each of them is certified for the one name.
     servers = [

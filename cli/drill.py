@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def drill(way: WayIn, hosts: tuple[str, ...]) -> tuple[list[str], bool]:
     if unknown := [host for host in hosts if host not in way.fleet.managed]:
         raise Mistake(unknown[0], "is no managed machine", "keys are proved on hosts", "see `fleet machines`")
     wanted = hosts or tuple(way.fleet.managed)
-    answers = ask({host: lambda host=host: once(reached(way, host), way.fleet.fqdn(host)) for host in wanted}, MOST)
+    calls = {host: partial(once, reached(way, host), way.fleet.fqdn(host)) for host in wanted}
+    answers = ask(calls, MOST)
     lines, well = [], True
     for host, answer in answers.items():
         found = answer.value or Drilled("-", wrong=(str(answer.error or f"no answer within {MOST:.0f} s"),))

@@ -23,7 +23,7 @@ from tests.load.login_rig import GIVE_UP, PORTS, Login, Rig, inside, missing, ri
 PEOPLE = 10
 MORE_AT_MOST = 2.0
 GLASS_AT_MOST = 1.0
-AT_ONCE = 25
+AT_ONCE = 8
 KEYS = ("wrong", "right")
 
 
@@ -81,7 +81,7 @@ def _cell(logins: Sequence[Login]) -> str:
 
 
 def one_way(rig: Rig, kind: str, count: int, at_once: int) -> Found:
-    """So many logins of each kind of people. Few at once, unless each would only wait."""
+    """So many logins of each kind of people. One after the other, unless each would only wait."""
     port = PORTS[kind]
 
     def several(names: Sequence[str], keys: Sequence[str]) -> list[Login]:
@@ -120,19 +120,20 @@ def run(rig: Rig, count: int, say: Callable[[str], None], *, beside: bool = True
     ]
     wrong: list[str] = []
     usual = 0.0
-    for fault in FAULTS:
-        rig.refresh()
-        fault.begin(rig)
-        begun = time.monotonic()
-        ours = one_way(rig, "ours", count, 2)
-        usual = usual or statistics.median(it.seconds for it in ours.known)
-        lines.append(f"| {fault.name} | ours | {' | '.join(ours.cells())} |")
-        wrong += judged(fault.name, ours, usual)
-        if beside:
-            plain = one_way(rig, "plain", count, AT_ONCE)
-            lines.append(f"| | plain | {' | '.join(plain.cells())} |")
-        fault.end(rig)
-        say(f"{fault.name}: {time.monotonic() - begun:.0f} s")
+    # The plain one last of all: it leaves processes that wait, and they would slow down what is measured after them.
+    for kind in ("ours", "plain") if beside else ("ours",):
+        for fault in FAULTS:
+            rig.refresh()
+            fault.begin(rig)
+            begun = time.monotonic()
+            found = one_way(rig, kind, count, 1 if kind == "ours" else AT_ONCE)
+            lines.append(f"| {fault.name} | {kind} | {' | '.join(found.cells())} |")
+            if kind == "ours":
+                usual = usual or statistics.median(it.seconds for it in found.known)
+                wrong += judged(fault.name, found, usual)
+            fault.end(rig)
+            rig.end_waiting()
+            say(f"{kind}, {fault.name}: {time.monotonic() - begun:.0f} s")
     return lines, wrong
 
 

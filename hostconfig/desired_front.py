@@ -58,6 +58,8 @@ class Behind(Strict):
     consul: ConsulName
     address: Address
     instances: int = Field(ge=1, le=64)
+    canaries: int = Field(default=0, ge=0, le=63)
+    """How many of the ports, the last ones, are for those of a version that is being tried."""
     websocket: bool = False
     cache: int | None = None
     methods: tuple[Method, ...] = ()
@@ -65,8 +67,6 @@ class Behind(Strict):
     body_mb: int = Field(default=1, ge=1)
     requests_per_second: int | None = Field(default=None, ge=1)
     timeout: float = 60.0
-    halves: bool = False
-    """It may be half changed: what its new half fails to answer is asked of another instance, where that is safe."""
 
 
 class Probe(Strict):

@@ -111,7 +111,10 @@ def program(verb: str, place: Places = HOST) -> str:
 def texts(wish: Front, place: Places = HOST) -> dict[str, str]:
     """What is wanted, by path, in the order in which it is written: the configuration is judged with all the rest."""
     agent = f"[{wish.address}]" if ":" in wish.address else wish.address
-    services = (f"{label} {it.consul} {it.address} {it.instances}" for label, it in sorted(wish.services.items()))
+    services = (
+        f"{label} {it.consul} {it.address} {it.instances}{f' {it.canaries}' if it.canaries else ''}"
+        for label, it in sorted(wish.services.items())
+    )
     probes = (f"{probe.name} {probe.path}" for probe in wish.swap.probes)
     made = {
         "settings": render(
@@ -123,7 +126,9 @@ def texts(wish: Front, place: Places = HOST) -> dict[str, str]:
         ),
         "rules.nft": render("front/rules", table=TABLE, virtual=wish.virtual),
         "probes": _list("Questions that an old and a new front must answer alike: name, path.", probes),
-        "services": _list("What stands behind the front: label, name in Consul, virtual address, ports.", services),
+        "services": _list(
+            "What stands behind the front: label, name in Consul, virtual address, ports, for canaries.", services
+        ),
         "program": f"{wish.program}\n",
         "nginx.conf": nginx_conf(wish, place),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import gcd
 
 from hostconfig.desired_front import Behind, Below, Front, Kind, Tree
 from hostconfig.files import render
@@ -57,9 +58,12 @@ class Service:
     names: tuple[str, ...]
     address: str
     ports: range
+    weights: tuple[int, ...]
+    """How often each port is asked, by the others."""
+    tried: bool
+    """Whether some ports are for a version that is being tried."""
     body_mb: int
     rate: int | None
-    halves: bool
     locations: tuple[Location, ...]
 
 
@@ -96,7 +100,19 @@ def _location(it: Behind, below: Below | None) -> Location:
     )
 
 
-def _service(label: str, it: Behind) -> Service:
+def weights(instances: int, canaries: int, share: int) -> tuple[int, ...]:
+    """How often each port is asked: those of canaries for `share` per cent together, and never more than the others."""
+    old = instances - canaries
+    if not 0 < canaries < instances:
+        return (1,) * instances
+    more, less = canaries * (100 - share), old * share
+    if less >= more:
+        return (1,) * instances
+    by = gcd(more, less)
+    return (more // by,) * old + (less // by,) * canaries
+
+
+def _service(label: str, it: Behind, share: int) -> Service:
     below = [one for one in it.below if one.path != "/"]
     whole = next((one for one in it.below if one.path == "/"), None)
     first = _location(it, whole)
@@ -106,9 +122,10 @@ def _service(label: str, it: Behind) -> Service:
         it.names,
         it.address,
         range(1, it.instances + 1),
+        weights(it.instances, it.canaries, share),
+        it.canaries > 0,
         it.body_mb,
         it.requests_per_second,
-        it.halves,
         (Location(**{**vars(first), "match": "/"}), *locations),
     )
 
@@ -127,5 +144,5 @@ def nginx_conf(wish: Front, place: Places = HOST) -> str:
         every_name=sorted(names),
         trees=[_files(label, tree) for label, tree in sorted(wish.trees.items())],
         redirects=sorted(wish.redirects.items()),
-        services=[_service(label, it) for label, it in sorted(wish.services.items())],
+        services=[_service(label, it, wish.swap.share) for label, it in sorted(wish.services.items())],
     )

@@ -102,9 +102,14 @@ def machines_of(fleet: Fleet, public: Public) -> frozenset[str]:
 def copies(fleet: Fleet, public: Public) -> int:
     """How many copies of a service there may be at once, those of the next version too."""
     service, group = fleet.services[public.service], public.placed.group
-    update = group.update or service.update
     standing = len(eligible(fleet, service, public.placed)) if service.everywhere else group.count
-    return max(1, standing + ((update.canary or 0) if update else 0))
+    return max(1, standing + canaries(fleet, public))
+
+
+def canaries(fleet: Fleet, public: Public) -> int:
+    """How many of those there may be are of a version that is being tried."""
+    update = public.placed.group.update or fleet.services[public.service].update
+    return (update.canary or 0) if update else 0
 
 
 def zone_of(fleet: Fleet, name: str) -> tuple[str, str] | None:

@@ -16,11 +16,13 @@ def group_of(fleet: Fleet, service: Service, placed: Placed) -> dict[str, Any]:
     """A group as Nomad's API takes it."""
     group = placed.group
     driver = driver_of(fleet, service, placed)
+    update = group.update or service.update
+    tried = update is not None and bool(update.canary)
     made: dict[str, Any] = {
         "Name": placed.name,
         "Networks": networks(group),
         "Volumes": volumes(placed),
-        "Services": [registration(name, it) for name, it in sorted(group.registers.items())],
+        "Services": [registration(name, it, tried=tried) for name, it in sorted(group.registers.items())],
         "Constraints": constraints(fleet, service, placed),
         "Affinities": [_wanted(a) | {"Weight": a.weight} for a in group.affinities],
         "RestartPolicy": restart(group.restart),

@@ -7,15 +7,19 @@ from typing import Any
 from components.blocks.values import nanoseconds, said
 from model.registration import Check, Registration, Vhost, VhostPath, seconds
 
+# By it the mirrors tell an instance of a version that is being tried; Nomad takes it away with the promotion.
+CANARY = "canary"
 
-def registration(name: str, it: Registration) -> dict[str, Any]:
-    """A registration as Nomad's API takes it."""
+
+def registration(name: str, it: Registration, *, tried: bool = False) -> dict[str, Any]:
+    """A registration as Nomad's API takes it. `tried`: new versions are tried on a part of the instances first."""
     meta = {**it.meta, **(vhost_meta(it.vhost) if it.vhost else {})}
     return said(
         Name=name,
         Provider=it.provider,
         PortLabel=it.port,
         Tags=list(it.tags),
+        CanaryTags=[*it.tags, CANARY] if tried and it.vhost is not None else None,
         Meta=dict(sorted(meta.items())) or None,
         Checks=[_check(check) for check in it.checks],
     )

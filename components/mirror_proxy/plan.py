@@ -11,7 +11,7 @@ from model import Fleet
 from model.front import Tree as TreeData
 from model.placement import offered
 from model.registration import VhostPath, seconds
-from model.vhosts import Public, copies, vhosts
+from model.vhosts import Public, canaries, copies, vhosts
 
 # Where the world asks. On a mirror both are redirected to whichever front is in use.
 PUBLIC_PORTS = (80, 443)
@@ -85,14 +85,12 @@ def _behind(fleet: Fleet, public: Public, name: str, address: str) -> Behind:
         limits["body_mb"] = it.limits.body_mb
     if it.limits.timeout is not None:
         limits["timeout"] = seconds(it.limits.timeout)
-    update = public.placed.group.update or fleet.services[public.service].update
-    if update and update.canary:
-        limits["halves"] = True
     return Behind(
         names=it.names,
         consul=name,
         address=address,
         instances=copies(fleet, public),
+        canaries=canaries(fleet, public),
         websocket=it.websocket,
         cache=_whole(it.cache),
         methods=it.methods,

@@ -46,7 +46,6 @@ def sample(**changes: Any) -> dict[str, Any]:
                 "consul": "upload",
                 "address": "198.18.0.3",
                 "instances": 4,
-                "halves": True,
                 "body_mb": 512,
                 "timeout": 120,
                 "cache": 0,

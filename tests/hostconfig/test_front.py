@@ -13,7 +13,7 @@ import pytest
 from hostconfig import front
 from hostconfig.desired import parse as parse_ground
 from hostconfig.firewall import lines_of
-from hostconfig.front_nginx import nginx_conf
+from hostconfig.front_nginx import nginx_conf, weights
 from hostconfig.front_places import SLOTS, Places
 from hostconfig.plan import parse, plan_of
 from model.front import LEAVING_SECONDS
@@ -172,3 +172,26 @@ def test_redirected_openings_let_in_what_was_sent_on_and_nothing_else() -> None:
         "ip6 saddr { 2001:db8::/32 } meta l4proto tcp ct status dnat ct original proto-dst { 443 } accept "
         'comment "https"',
     ]
+
+
+def test_a_version_that_is_tried_is_asked_for_its_share_or_less() -> None:
+    assert weights(3, 1, 20) == (2, 2, 1)
+    assert weights(3, 1, 10) == (9, 9, 2)
+    assert weights(5, 2, 20) == (8, 8, 8, 3, 3)
+    # No more than one of the others, and no difference where none is tried.
+    assert weights(11, 1, 20) == (1,) * 11
+    assert weights(2, 0, 20) == weights(2, 1, 100) == (1, 1)
+
+
+def test_only_where_versions_are_tried_a_failure_is_asked_again() -> None:
+    services = sample()["services"]
+    plain = nginx_conf(desired(), Places())
+    tried = nginx_conf(
+        desired(services=services | {"chat": services["chat"] | {"instances": 3, "canaries": 1}}), Places()
+    )
+    assert "http_500" not in plain
+    assert "198.18.0.2:1 max_fails=0 weight=2;" in tried
+    assert "198.18.0.2:3 max_fails=0;" in tried
+    chat, _, upload = tried.partition("upstream service-upload")
+    assert "http_500" in chat
+    assert "http_500" not in upload

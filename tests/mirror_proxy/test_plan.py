@@ -131,21 +131,21 @@ def test_what_a_vhost_says_reaches_the_front(tmp_path: Path) -> None:
     ],
 )
 def test_as_many_instances_are_known_as_there_may_be(said: dict[str, Any], instances: int, tmp_path: Path) -> None:
-    said = {"shutdown_delay": "10s", **said}
-    fleet = local(tmp_path, {f"services/infradocs/{key}": value for key, value in said.items()})
-    assert front(fleet, "a-nyc-us").services["infradocs"].instances == instances
+    changes = {f"services/infradocs/{key}": value for key, value in (said | {"shutdown_delay": "10s"}).items()}
+    it = front(local(tmp_path, changes), "a-nyc-us").services["infradocs"]
+    assert it.instances == instances
+    assert it.canaries == said.get("update", {}).get("canary", 0)
 
 
 def test_what_may_be_half_changed_is_known_to_be(tmp_path: Path) -> None:
     services = front(local(tmp_path, {}), "a-nyc-us").services
-    assert {name for name, it in services.items() if it.halves} == {"bulletin"}
+    assert {name for name, it in services.items() if it.canaries} == {"bulletin"}
 
 
 def test_opening_a_name_moves_no_address(prod: Fleet, tmp_path: Path) -> None:
     vhost = "services/vector/registers/vector-vector/vhost"
-    data = changed(
-        facts("prod"), {f"{vhost}/public": True, f"{vhost}/methods": ["GET"], "services/vector/shutdown_delay": "10s"}
-    )
+    opened = {f"{vhost}/public": True, f"{vhost}/methods": ["GET"], "services/vector/shutdown_delay": "10s"}
+    data = changed(facts("prod"), opened)
     more = front(load(write(tmp_path, data)), "d-hel-fi").services
     before = front(prod, "d-hel-fi").services
     assert set(more) - set(before) == {"vector-vector"}

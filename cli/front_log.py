@@ -1,7 +1,8 @@
 """What each mirror's front has passed on to the instances of a service: counted on the mirror, over ssh.
 
 The log names virtual addresses. What each port of one means is the mirror's own map, which changes as instances come
-and go; so only what was asked since the map has its present shape is counted, and never a guess.
+and go, and of which the mirror keeps what it was. Counted is what was asked while it is known for sure who answered:
+for some seconds after a port got another meaning its connections may still lead to the one before.
 """
 
 from __future__ import annotations
@@ -25,54 +26,74 @@ SECONDS = 40.0
 # A connection to an instance is given to no request that begins later than this: keepalive_time and keepalive_timeout
 # of the front's upstreams, and the second to which a file's time is exact.
 SETTLED = 11
-# $1: the front's state; $2: its logs; $3: seconds from a change of the map on; $4: nothing before; then addresses.
-# A line: "now", "since"; "map ADDRESS PORT INSTANCE"; "sum ADDRESS PORT WHAT NUMBER", with the steps of the front's own
-# count.awk. Of a line of the log the end is read, since a client chooses what it says its host is.
+# $1: the front's state; $2: its logs; $3: seconds after a port's change; $4: nothing before; then virtual addresses.
+# A line: "now", "since"; "map ADDRESS PORT INSTANCE"; "sum ADDRESS INSTANCE WHAT NUMBER", with the steps of the front's
+# own count.awk. Of a line of the log the end is read, since a client chooses what it says its host is.
 SCRIPT = r"""
 state=$1 logs=$2 settled=$3 began=$4; shift 4
 [ -r "$state/instances.json" ] || { echo "no front runs here" >&2; exit 3; }
 export LC_ALL=C
-changed() { stat -c %Y "$state/instances.nft" 2>/dev/null || echo 0; }
-count() { awk -v virtual="$1" -v since="$since" '
+changed() { stat -c '%Y %s' "$state/instances.past" 2>/dev/null; }
+# What each port of an address meant, from when on; "-" is nobody.
+meant() { jq -rs --arg a "$1" '([.[].map[$a] // {} | keys[]] | unique) as $ports
+    | .[] | .at as $at | (.map[$a] // {}) as $map
+    | $ports[] | "\($at) \(.) \($map[.] // "-" | sub(" . "; ":"))"' "$state/instances.past"; }
+count() { awk -v virtual="$1" -v since="$since" -v settled="$settled" -v meant="$kept" '
+FILENAME == meant {
+    if ($3 != last[$2]) {
+        changes[$2]++
+        from[$2, changes[$2]] = $1
+        means[$2, changes[$2]] = last[$2] = $3
+    }
+    next
+}
 {
     pieces = split($0, piece, "|")
     if (pieces < 4 || index(piece[pieces - 2], virtual ":") == 0) next
     behind = length(piece[pieces - 2]) + length(piece[pieces - 1]) + length(piece[pieces]) + 3
     words = split(substr($0, 1, length($0) - behind), said, " ")
-    if (words < 5 || said[1] - said[words - 1] < since) next
+    if (words < 5 || (asked_at = said[1] - said[words - 1]) < since) next
     asked = split(piece[pieces - 2], at, /, | : /)
     split(piece[pieces - 1], status, /, | : /)
     split(piece[pieces], took, /, | : /)
     for (i = 1; i <= asked; i++) {
         if (index(at[i], virtual ":") != 1) continue
         port = substr(at[i], length(virtual) + 2)
+        for (n = changes[port]; n > 0 && from[port, n] > asked_at; n--) continue
+        # The last of several was asked later than the first: a change meanwhile says nothing for sure.
+        if (n < 1 || asked_at < from[port, n] + settled || (n < changes[port] && from[port, n + 1] <= said[1])) continue
+        who = means[port, n]
         heard = said[words - 3]
         if (status[i] !~ /^[1-5][0-9][0-9]$/ || (i == asked && (heard == 444 || heard == 499))) {
-            sum[port " unheard"]++
+            sum[who " unheard"]++
             continue
         }
-        sum[port " answers"]++
-        sum[port " " substr(status[i], 1, 1) "xx"]++
-        if (i == asked) sum[port " bytes"] += said[words - 2]
+        sum[who " answers"]++
+        sum[who " " substr(status[i], 1, 1) "xx"]++
+        if (i == asked) sum[who " bytes"] += said[words - 2]
         ms = took[i] * 1000
-        sum[port " step" (ms <= 1 ? 0 : int(log(ms) / log(1.25) + 0.999))]++
+        sum[who " step" (ms <= 1 ? 0 : int(log(ms) / log(1.25) + 0.999))]++
     }
 }
-END { for (key in sum) printf "sum %s %s %.0f\n", virtual, key, sum[key] }'; }
+END { for (key in sum) printf "sum %s %s %.0f\n", virtual, key, sum[key] }' "$kept" -; }
 look() {
-    since=$((before + settled))
+    since=$(head -n 1 "$state/instances.past" | jq .at)
     [ "$since" -ge "$began" ] || since=$began
     echo "now $(date +%s)"
     echo "since $since"
     for virtual in "$@"; do
         jq -r --arg a "$virtual" '.map[$a] // {} | to_entries[] | "map \($a) \(.key) \(.value | sub(" . "; ":"))"' \
             "$state/instances.json" || exit 4
+        meant "$virtual" >"$kept" || exit 4
         for log in "$logs"/[0-9]*/access.log.1 "$logs"/[0-9]*/access.log; do
             [ -e "$log" ] && [ "$(stat -c %Y "$log")" -ge "$since" ] || continue
             cat "$log"
         done | count "$virtual"
     done
 }
+[ -s "$state/instances.past" ] || { echo "what its ports meant is not written down yet: ask again" >&2; exit 6; }
+kept=$(mktemp) || exit
+trap 'rm -f "$kept"' EXIT
 # Where the map changes meanwhile it is looked at again.
 for try in 1 2 3; do
     before=$(changed)
@@ -92,7 +113,7 @@ mkdir -p "$1/comparisons" && printf '%s\n' "$3" >"$1/comparisons/$(date -u +%Y%m
 
 @dataclass(frozen=True)
 class Seen:
-    """What one mirror says: for how long it counted, which instance each port means, and each port's counts."""
+    """What one mirror says: for how long it counted, which instance each port means, and each instance's counts."""
 
     seconds: int
     instances: dict[tuple[str, str], str]
@@ -112,8 +133,8 @@ def seen(text: str) -> Seen:
                 since = int(number)
             case ["map", address, port, instance]:
                 instances[address, port] = instance
-            case ["sum", address, port, what, number]:
-                counts.setdefault((address, port), Counter())[what] += int(number)
+            case ["sum", address, instance, what, number]:
+                counts.setdefault((address, instance), Counter())[what] += int(number)
     return Seen(max(0, now - since), instances, counts)
 
 

@@ -52,14 +52,14 @@ def counts(answers: int, step: int = 8, **more: int) -> Counter[str]:
 
 def mirror(old: Counter[str], new: Counter[str], seconds: int = 35) -> Answer[Seen]:
     ports = {(HERE, "1"): OLD, (HERE, "2"): OTHER, (HERE, "3"): NEW}
-    return Answer(value=Seen(seconds, ports, {(HERE, "1"): old, (HERE, "3"): new}))
+    return Answer(value=Seen(seconds, ports, {(HERE, OLD): old, (HERE, NEW): new}))
 
 
 def test_the_mirrors_are_summed_up_and_who_is_neither_old_nor_new_is_left_out() -> None:
     one, two = mirror(counts(30), counts(10)), mirror(counts(5), counts(15), 20)
     assert two.value is not None
     two.value.instances[HERE, "2"] = "10.99.0.99:1"
-    two.value.counts[HERE, "2"] = counts(1000)
+    two.value.counts[HERE, "10.99.0.99:1"] = counts(1000)
     found = compared(half(), NAMES, {"a": one, "b": two}, Swap())
     assert (found.old["answers"], found.new["answers"]) == (35, 25)
     assert (found.verdict, found.wrong) == ("no worse", ())

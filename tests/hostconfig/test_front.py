@@ -141,15 +141,6 @@ def test_a_closed_path_and_a_method_are_decided_before_the_service() -> None:
     assert 'if ($request_method !~ "^(GET|HEAD)$")' in text
 
 
-def test_what_half_of_a_service_fails_to_answer_is_asked_of_another_instance() -> None:
-    text = nginx_conf(desired())
-    chat = text.partition("server_name chat.fleet.example;")[2].partition("error_page")[0]
-    upload = text.partition("server_name upload.fleet.example;")[2].partition("error_page")[0]
-    assert "proxy_next_upstream error timeout http_500 http_502 http_503 http_504;" in upload
-    assert "non_idempotent" not in text, "what may have been done is never asked twice"
-    assert "http_500" not in chat, "a service that is never half changed says of its own errors what it wants"
-
-
 def test_an_instance_leaves_as_slowly_as_it_is_forgotten() -> None:
     every = int(re.findall(r"^every=(\d+)$", front.program("follow"), re.M)[0])
     kept = re.findall(r"^        keepalive_time(?:out)? (\d+)s;$", nginx_conf(desired()), re.M)
@@ -195,3 +186,4 @@ def test_only_where_versions_are_tried_a_failure_is_asked_again() -> None:
     chat, _, upload = tried.partition("upstream service-upload")
     assert "http_500" in chat
     assert "http_500" not in upload
+    assert "non_idempotent" not in tried, "what may have been done is never asked twice"

@@ -50,6 +50,7 @@ class Mirror:
         answers = {"consul": [{}], self.name: [one | {"Checks": [{"Status": "passing"}]} for one in entries]}
         for name, answer in answers.items():
             (self.folder / f"answers/{name}.json").write_text(json.dumps(answer))
+        began = time.time()
         words = [
             "jq",
             "-n",
@@ -71,6 +72,8 @@ class Mirror:
             self.map = {port: (ip, int(number)) for port, (ip, number) in places.items()}
         if rules != (self.state / "instances.nft").read_text():
             (self.state / "instances.nft").write_text(rules)
+            with open(self.state / "instances.past", "a") as past:
+                past.write(json.dumps({"at": int(began), "map": found["map"]}) + "\n")
         (self.state / "instances.json").write_text(json.dumps({"map": found["map"]}))
         return set(self.map.values())
 

@@ -97,7 +97,8 @@ def test_a_change_of_the_map_ends_no_count(front: Path) -> None:
     text = "".join(line(f"{HERE}:{port}|200|0.004", ago=ago) for ago, port in asked)
     (front / "logs/0/access.log").write_text(text)
     answers = {who: it["answers"] for who, it in counted(front).items()}
-    # 95, 55 and 25 at the first port, 90 and 75 at the second come too soon after a change of their port; what nobody answered is nobody's.
+    # 95, 55 and 25 at the first port, 90 and 75 at the second come too soon after a change of their port; what nobody
+    # answered is nobody's.
     assert answers == {(HERE, ONE): 3, (HERE, THREE): 2, (HERE, TWO): 2, (HERE, "-"): 2}
 
 

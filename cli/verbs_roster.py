@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cli import roster_join, roster_leave, roster_secrets
+from cli import roster_emergency as now
+from cli import roster_join, roster_leave, roster_now, roster_secrets
 from cli.mistake import Mistake
 from cli.places import data_of
 from cli.roster_leave import WHYS, Why
+from cli.way_in import way_in
 
 Stack = Annotated[str, typer.Option("--stack", "-s", envvar="FLEET_STACK", help="a stack of the project")]
 Day = Annotated[datetime | None, typer.Option(metavar="DATE", formats=["%Y-%m-%d"])]
@@ -69,12 +71,28 @@ def offboard(
     instead: Annotated[
         Many, typer.Option(metavar="WHAT=HANDLE", help="who answers for a team, or is required, from now on")
     ] = None,
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="end everything of theirs at once; the patch comes after")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="of an emergency: do not ask for the handle")] = False,
+    wait: Annotated[float, typer.Option(help="of an emergency: seconds that no place may take longer than")] = 60.0,
     as_of: AsOf = None,
     dry_run: DryRun = False,
 ) -> None:
     """Write down who leaves: a patch, all that follows from it, and which secrets to make anew."""
     others = dict(_pair(word) for word in instead or ())
     place, day = data_of(stack), _today(as_of)
+    if emergency:
+        if dry_run or why not in (None, "security"):
+            raise Mistake(
+                "--emergency",
+                "goes with no --dry-run and no other --why",
+                "it is for security, and at once",
+                "leave it out",
+            )
+        if not now.emergency(way_in(stack), place, handle, day, instead=others, yes=yes, seconds=wait):
+            raise typer.Exit(1)
+        return
     roster_leave.offboard(place, handle, _why(why), day, on=_day(on), told=_day(told), instead=others, dry_run=dry_run)
 
 
@@ -116,9 +134,21 @@ def rotate(
     roster_secrets.mark(place, secret, day, not_to=not_to or (), dry_run=dry_run)
 
 
+def settle(
+    stack: Stack,
+    wait: Annotated[float, typer.Option(help="seconds that no place may take longer than")] = 60.0,
+    as_of: AsOf = None,
+) -> None:
+    """After an `up` in which somebody left: end sessions, what sudo remembers, and tokens that are left of theirs."""
+    way = way_in(stack)
+    roster_secrets.loaded(data_of(stack))
+    if not roster_now.settle(way, _today(as_of), wait).well:
+        raise typer.Exit(1)
+
+
 def add(app: typer.Typer) -> None:
     """Make these verbs known."""
-    for verb in (onboard, offboard, grant, rotate):
+    for verb in (onboard, offboard, grant, rotate, settle):
         app.command()(verb)
 
 

@@ -18,8 +18,8 @@ from components.born import from_outputs
 from components.ground import connections
 from model import Fleet
 
-# $1...: `<handle>:<number>`. First the host hears from the directory, so that nobody comes in again behind us; then what
-# is left of theirs is ended with all that became root below it, for a host may not hear the directory.
+# $1...: `<handle>:<number>`. First the host hears from the directory, so that nobody comes in again. Then what is
+# left of theirs is ended with all that became root below it, for a host may not hear the directory.
 SCRIPT = r"""
 fresh=
 if command -v fleet-login >/dev/null 2>&1; then

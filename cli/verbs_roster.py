@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import roster_emergency as now
-from cli import roster_join, roster_leave, roster_now, roster_secrets
+from cli import roster_github, roster_join, roster_leave, roster_now, roster_rotate, roster_secrets, roster_welcome
 from cli.mistake import Mistake
 from cli.places import data_of
 from cli.roster_leave import WHYS, Why
@@ -22,6 +23,7 @@ AsOf = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="show what follows and the patch, and write nothing")]
 Many = list[str] | None
+WELCOME_DAYS = 30
 
 
 def onboard(
@@ -119,6 +121,15 @@ def rotate(
     not_to: Annotated[
         Many, typer.Option(metavar="HANDLE", help="who knew it beside their teams, and is not told the new one")
     ] = None,
+    holder: Annotated[
+        Many, typer.Option(metavar="HANDLE", help="of unseal shares: each who holds one from now on; none: as before")
+    ] = None,
+    shares_to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="of unseal shares: one file for each holder")
+    ] = None,
+    pgp_keys: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="of unseal shares: encrypt each for <holder>.asc")
+    ] = None,
     as_of: AsOf = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -129,9 +140,9 @@ def rotate(
         print(roster_secrets.table(fleet))
         return
     one = roster_secrets.named(fleet, secret)
-    if not done:
-        raise Mistake(secret, f"is made anew by hand: {one.rotate}", "what was done is written down", "then add --done")
-    roster_secrets.mark(place, secret, day, not_to=not_to or (), dry_run=dry_run)
+    if not done and not dry_run:
+        roster_rotate.rotate(stack, one, roster_rotate.Shares(holder or (), shares_to, pgp_keys))
+    roster_secrets.mark(place, secret, day, holders=holder or (), not_to=not_to or (), dry_run=dry_run)
 
 
 def settle(
@@ -146,9 +157,31 @@ def settle(
         raise typer.Exit(1)
 
 
+def welcome(
+    stack: Stack,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="DATE", formats=["%Y-%m-%d"], help=f"joins that began then or later; none: {WELCOME_DAYS} days"
+        ),
+    ] = None,
+    as_of: AsOf = None,
+) -> None:
+    """After an `up` in which a join took effect: close its issue with a word, and tell the channel. Each once."""
+    day, fleet = _today(as_of), roster_secrets.loaded(data_of(stack))
+    name = roster_github.organisation(fleet)
+    if name is None:
+        raise Mistake(
+            "github", "no organisation is declared", "joins are told in one of its issues", "add roster/github.yaml"
+        )
+    earliest = _day(since) or day - timedelta(days=WELCOME_DAYS)
+    if not roster_welcome.welcome(fleet, roster_github.Github(name), day, earliest):
+        raise typer.Exit(1)
+
+
 def add(app: typer.Typer) -> None:
     """Make these verbs known."""
-    for verb in (onboard, offboard, grant, rotate, settle):
+    for verb in (onboard, offboard, grant, rotate, settle, welcome):
         app.command()(verb)
 
 

@@ -1,7 +1,7 @@
 """A join that took effect is told: its issue gets a word and is closed, the channel gets a note. Each once.
 
-That the issue is closed is what is remembered; a word in it is found again by a mark. Who wrote `welcome: false` has the
-issue closed without a word.
+That the issue is closed is what is remembered; a word in it is found again by a mark, and comes after the note. Who
+wrote `welcome: false` has the issue closed without a word.
 """
 
 from __future__ import annotations
@@ -54,17 +54,16 @@ def _one(fleet: Fleet, github: Github, handle: str, person: Person, as_of: date)
     if issue["state"] == "closed":
         return
     number = issue["number"]
-    if person.welcome:
+    if person.welcome and not _said(github, f"{issues}/{number}", handle):
         login = github.login(person.github)
-        said = _words(fleet, handle, as_of)
-        _comment(github, f"{issues}/{number}", handle, f"{f'@{login}' if login else handle} is a member now. {said}")
         teams = listed(sorted(person.teams), "teams") if person.teams else "no team yet"
         if roster_tell.channel(fleet, f"{handle} has joined: {teams}. Welcome!"):
             say(f"{handle}: told to {roster_of(fleet).settings.welcome.channel}")
+        text = f"{f'@{login}' if login else handle} is a member now. {_words(fleet, handle, as_of)}\n\n{_mark(handle)}"
+        github.ask("POST", f"{issues}/{number}/comments", {"body": text})
     github.ask("PATCH", f"{issues}/{number}", {"state": "closed", "state_reason": "completed"})
-    say(
-        f"{handle}: issue {number} of {repository} is closed{'' if person.welcome else ' without a word, as asked for'}"
-    )
+    silently = "" if person.welcome else " without a word, as asked for"
+    say(f"{handle}: issue {number} of {repository} is closed{silently}")
 
 
 def _issue(github: Github, issues: str, repository: str, handle: str, person: Person) -> Any:
@@ -82,13 +81,13 @@ def _issue(github: Github, issues: str, repository: str, handle: str, person: Pe
     return None
 
 
-def _comment(github: Github, issue: str, handle: str, text: str) -> None:
+def _said(github: Github, issue: str, handle: str) -> bool:
     page = 1
     while listing := github.ask("GET", f"{issue}/comments", per_page=100, page=page):
         if any(_mark(handle) in (one["body"] or "") for one in listing):
-            return
+            return True
         page += 1
-    github.ask("POST", f"{issue}/comments", {"body": f"{text}\n\n{_mark(handle)}"})
+    return False
 
 
 def _words(fleet: Fleet, handle: str, as_of: date) -> str:

@@ -161,9 +161,7 @@ def welcome(
     stack: Stack,
     since: Annotated[
         datetime | None,
-        typer.Option(
-            metavar="DATE", formats=["%Y-%m-%d"], help=f"joins that began then or later; none: {WELCOME_DAYS} days"
-        ),
+        typer.Option(metavar="DATE", formats=["%Y-%m-%d"], help=f"joins since then; none: of {WELCOME_DAYS} days"),
     ] = None,
     as_of: AsOf = None,
 ) -> None:

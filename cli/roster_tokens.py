@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from model import Fleet
@@ -27,10 +27,12 @@ class Token:
     person: str
     entity: str
     policies: frozenset[str]
+    adrift: bool = False
+    """Made by somebody's token without hanging on it: Vault keeps no word of whose."""
 
 
 def vault_tokens(vault: Api) -> Iterator[Token]:
-    """Every token of Vault that a person's login made, and what people made with those."""
+    """Every token of Vault, with the person whose login made it, or who made it by one; nobody where that is open."""
     found = []
     for accessor in (vault.get("/v1/auth/token/accessors", list=True, missing_ok=True) or {"data": {}})["data"].get(
         "keys", ()
@@ -45,20 +47,28 @@ def vault_tokens(vault: Api) -> Iterator[Token]:
     # A token without a parent has lost the name of who made it, but not the entity.
     persons = {one.entity: one.person for one in found if one.entity and one.person}
     for one in found:
-        if person := one.person or persons.get(one.entity, ""):
-            yield Token(one.accessor, person, one.entity, one.policies)
+        yield replace(one, person=one.person or persons.get(one.entity, ""))
 
 
 def _token(accessor: str, said: Mapping[str, Any]) -> Token:
     of_login = str(said.get("path", "")).startswith(f"auth/{MOUNT}/login/")
     person = str((said.get("meta") or {}).get("username", "")) if of_login else ""
     policies = {*(said.get("policies") or ()), *(said.get("identity_policies") or ())}
-    return Token(accessor, person.lower(), str(said.get("entity_id") or ""), frozenset(policies) - _OF_EVERYBODY)
+    entity = str(said.get("entity_id") or "")
+    adrift = bool(said.get("orphan")) and not entity and str(said.get("path", "")).startswith("auth/token/create")
+    return Token(accessor, person.lower(), entity, frozenset(policies) - _OF_EVERYBODY, adrift)
 
 
 def revoke_of(vault: Api, people: Collection[str]) -> list[str]:
     """Revoke every token of some people; what hangs on one goes with it. Returns what was done, in words."""
-    return _revoke(vault, lambda one: one.person in people)
+    done = _revoke(vault, lambda one: one.person in people)
+    adrift = [one.accessor for one in vault_tokens(vault) if one.adrift]
+    if adrift:
+        done.append(
+            f"LOOK AT {len(adrift)} that may be anybody's, with `vault token lookup -accessor`, and revoke what nobody "
+            f"claims: {', '.join(adrift)}"
+        )
+    return done
 
 
 def revoke_beyond(vault: Api, allowed: Mapping[str, Collection[str]]) -> list[str]:

@@ -26,10 +26,12 @@ if command -v fleet-login >/dev/null 2>&1; then
     if fleet-login refresh >/dev/null 2>&1; then fresh=yes; else fresh=no; fi
 fi
 theirs() {
-    for place in /proc/[0-9]*; do
-        awk '/^Pid:/ {p=$2} /^PPid:/ {u=$2} /^Uid:/ {print p, u, $2, $3; exit}' "$place/status" 2>/dev/null
-    done | awk -v id="$1" -v self="$$" '
-        { up[$1] = $2; if ($3 == id || $4 == id) hit[$1] = 1 }
+    # One that ends while it is read is no error.
+    cat /proc/[0-9]*/status 2>/dev/null | awk -v id="$1" -v self="$$" '
+        /^State:/ { dead = $2 == "Z" || $2 == "X" }
+        /^Pid:/ { p = $2 }
+        /^PPid:/ { up[p] = $2 }
+        /^Uid:/ { if (!dead && ($2 == id || $3 == id)) hit[p] = 1 }
         END {
             do { more = 0
                 for (p in up) if (!(p in hit) && (up[p] in hit)) { hit[p] = 1; more = 1 }

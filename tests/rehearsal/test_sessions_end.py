@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,14 +19,25 @@ pytestmark = pytest.mark.rehearsal
 GONE, HERE = 64901, 64902
 
 
+# A session: somebody's process, and one below it that is theirs, or became root as sudo makes it.
+SESSION = """
+import os, subprocess, time
+subprocess.Popen(["sleep", "300"], preexec_fn=lambda: os.setresuid(%(below)d, %(below)d, %(below)d))
+os.setresuid(%(own)d, %(own)d, %(own)d)
+print("there", flush=True)
+time.sleep(300)
+"""
+
+
 @contextlib.contextmanager
-def running(number: int, then: str = "") -> Iterator[list[int]]:
-    """A session of somebody: a shell that has a sleep below it, and with `then` something else."""
-    words = ["sh", "-c", f"sleep 300 & {then} wait"]
-    child = subprocess.Popen(words, start_new_session=True, preexec_fn=lambda: os.setresuid(number, number, 0))
-    time.sleep(0.3)
+def running(number: int, below: int) -> Iterator[int]:
+    """Somebody's session."""
+    words = [sys.executable, "-c", SESSION % {"own": number, "below": below}]
+    child = subprocess.Popen(words, start_new_session=True, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "there\n"
     try:
-        yield [child.pid]
+        yield child.pid
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, 9)
@@ -55,7 +66,7 @@ def test_who_is_gone_has_nothing_left_and_others_keep_theirs() -> None:
     remembered = Path("/run/sudo/ts/nobody-of-tests")
     remembered.parent.mkdir(parents=True, exist_ok=True)
     remembered.touch()
-    with running(GONE) as (theirs,), running(HERE) as (others,):
+    with running(GONE, GONE) as theirs, running(HERE, HERE) as others:
         all_theirs, all_others = [theirs, *below(theirs)], [others, *below(others)]
         assert len(all_theirs) == len(all_others) == 2
         done = end(f"nobody-of-tests:{GONE}")
@@ -69,12 +80,9 @@ def test_who_is_gone_has_nothing_left_and_others_keep_theirs() -> None:
 
 
 def test_what_became_root_below_them_ends_too() -> None:
-    # The saved number is root's, so that the shell can become it, as sudo does.
-    root = "python3 -c 'import os,time; os.setresuid(0,0,0); time.sleep(300)' &"
-    with running(GONE, root) as (theirs,):
-        time.sleep(0.5)
+    with running(GONE, 0) as theirs:
         mine = [theirs, *below(theirs)]
         users = [Path(f"/proc/{pid}/status").read_text().split("Uid:")[1].split()[0] for pid in mine]
-        assert "0" in users, users
+        assert users == [str(GONE), "0"]
         assert end(f"nobody-of-tests:{GONE}").returncode == 0
         assert not [pid for pid in mine if alive(pid)]

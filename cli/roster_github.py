@@ -73,8 +73,7 @@ class Github:
 
 def organisation(fleet: Fleet) -> str | None:
     """The organisation's name; None where the data names none."""
-    github: Any = getattr(fleet, "github", None)
-    return str(github.organisation.name) if github is not None else None
+    return fleet.github.organisation.name if fleet.github is not None else None
 
 
 def _said(answer: httpx.Response) -> str:

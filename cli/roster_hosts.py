@@ -55,7 +55,9 @@ for one in "$@"; do
         done
     done
     # Who is not remembered has to be asked about, and who cannot be asked about stays outside.
-    if [ "$fresh" = no ]; then rm -f "/var/lib/fleet/login/people/$who.json"; fi
+    if [ "$fresh" = no ]; then
+        rm -f "/var/lib/fleet/login/people/$who.json" "/var/lib/fleet/login-passwords/$who.json"
+    fi
 done
 [ "$fresh" != no ] || echo "does not hear the directory: nobody it remembers of these comes in"
 exit 0

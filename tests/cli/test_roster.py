@@ -209,7 +209,7 @@ def test_a_grant_is_one_line_and_its_words(fleet: Fleet, project: Path) -> None:
     assert "teams: {observers: member, app-admins: member}" in text(project, "people/hal.yaml")
     assert "hal can merge to sites" in ran.err
     ran = fleet("grant", "hal", "app-admins", "-s", "local", "--as-of", DAY, "--maintainer")
-    assert "hal is a maintainer of the GitHub team app-admins" in ran.err
+    assert "hal is now a maintainer of the GitHub team app-admins" in ran.err
     fleet("grant", "hal", "app-admins", "-s", "local", "--as-of", DAY, "--remove")
     assert everything(project) == before
 

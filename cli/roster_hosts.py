@@ -22,7 +22,7 @@ from model import Fleet
 # left of theirs is ended with all that became root below it, for a host may not hear the directory.
 SCRIPT = r"""
 fresh=
-if command -v fleet-login >/dev/null 2>&1; then
+if [ -e /etc/fleet/login.json ] && command -v fleet-login >/dev/null 2>&1; then
     if fleet-login refresh >/dev/null 2>&1; then fresh=yes; else fresh=no; fi
 fi
 theirs() {

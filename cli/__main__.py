@@ -11,7 +11,7 @@ import typer
 
 from cli import certificates as shown_certificates
 from cli import drawing as pictures
-from cli import verbs_access, verbs_daily
+from cli import verbs_access, verbs_daily, verbs_roster
 from cli.machines import table
 from cli.mistake import Mistake
 from cli.places import ROOT, data_of, folder, folders, outputs, shown
@@ -138,6 +138,7 @@ def drawing(
 
 verbs_access.add(app)
 verbs_daily.add(app)
+verbs_roster.add(app)
 
 
 def main() -> None:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.servers.real import free_ports, wait_for
 
 BASE = "dc=fleet,dc=example"
 PEOPLE = {"ada": "lovelace-1815", "grace": "hopper-1906", "edsger": "dijkstra-1930"}
-GROUPS = {"operators": ["ada"], "observers": ["grace"]}
+GROUPS: dict[str, Sequence[str]] = {"operators": ["ada"], "observers": ["grace"]}
 
 
 @contextlib.contextmanager
-def directory(folder: Path) -> Iterator[str]:
-    """Runs slapd on the loopback; gives its address."""
+def directory(
+    folder: Path, people: Mapping[str, str] = PEOPLE, groups: Mapping[str, Sequence[str]] = GROUPS
+) -> Iterator[str]:
+    """Runs slapd on the loopback, with these people's passwords and groups; gives its address."""
     program = shutil.which("slapd") or "/usr/sbin/slapd"
     (port,) = free_ports(1)
     (folder / "data").mkdir(parents=True)
     (folder / "slapd.conf").write_text(_settings(folder))
-    (folder / "people.ldif").write_text(_people())
+    (folder / "people.ldif").write_text(_people(people, groups))
     add = ["slapadd", "-f", str(folder / "slapd.conf"), "-l", str(folder / "people.ldif")]
     subprocess.run(add, check=True, capture_output=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     address = f"ldap://127.0.0.1:{port}"
@@ -61,18 +63,18 @@ def _settings(folder: Path) -> str:
     )
 
 
-def _people() -> str:
+def _people(people: Mapping[str, str], groups: Mapping[str, Sequence[str]]) -> str:
     entries = [f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: fleet\ndc: fleet\n"]
     entries += [f"dn: ou={ou},{BASE}\nobjectClass: organizationalUnit\nou: {ou}\n" for ou in ("people", "groups")]
     entries += [
         f"dn: uid={uid},ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: {uid}\n"
         f"userPassword: {password}\n"
-        for uid, password in PEOPLE.items()
+        for uid, password in people.items()
     ]
     entries += [
         f"dn: cn={group},ou=groups,{BASE}\nobjectClass: groupOfNames\ncn: {group}\n"
         + "".join(f"member: uid={uid},ou=people,{BASE}\n" for uid in members)
-        for group, members in GROUPS.items()
+        for group, members in groups.items()
     ]
     return "\n".join(entries)
 

@@ -14,14 +14,14 @@ from datetime import date
 
 from cli import roster_github, roster_hosts, roster_tokens
 from cli.asking import say
+from cli.login_directory import place as directory_place
 from cli.mistake import Mistake
 from cli.roster_words import roster_of
 from cli.together import ask
 from cli.way_in import TOKEN, System, WayIn
-from components.roster import directory
 from components.roster.rights import rights
 from model import Fleet
-from providers.netauth.calls import Calls, NetAuthError, Place
+from providers.netauth.calls import Calls, NetAuthError
 from providers.netauth.client import Client
 from servers import Api
 
@@ -120,11 +120,10 @@ def _reason(error: Exception | None) -> str:
 
 
 def _directory(fleet: Fleet, handle: str) -> list[str]:
-    wish = directory.settings(fleet)
-    if wish is None:
+    where = directory_place(fleet)
+    if where is None:
         return []
-    place = Place(wish.server, directory.address(fleet) or "", wish.port, directory.authorities(fleet))
-    calls = Calls(place, patience=DIRECTORY_SECONDS)
+    calls = Calls(where, patience=DIRECTORY_SECONDS)
     try:
         return lock(Client(calls), handle)
     finally:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from cli.asking import say
 from cli.way_in import ADDRESS, SYSTEMS, TOKEN, WayIn
+from providers.netauth.calls import TOKEN as PEOPLE
 
 
 def surroundings(way: WayIn, tokens: Mapping[str, str], note: str) -> dict[str, str]:
@@ -26,7 +27,7 @@ def exports(names: Mapping[str, str]) -> str:
 
 def unsets() -> str:
     """Lines that take a login out of a shell again."""
-    names = [*(TOKEN[system] for system in SYSTEMS), *(ADDRESS[system] for system in SYSTEMS), "FLEET_LOGIN"]
+    names = [*(TOKEN[system] for system in SYSTEMS), *(ADDRESS[system] for system in SYSTEMS), PEOPLE, "FLEET_LOGIN"]
     return f"unset {' '.join(names)}\n"
 
 
@@ -36,7 +37,7 @@ def hand_over(names: Mapping[str, str]) -> bool:
         print(exports(names), end="", flush=True)
         return False
     # An older login of the outer shell must not shine through where this one has no token.
-    kept = {name: value for name, value in os.environ.items() if name not in TOKEN.values()}
+    kept = {name: value for name, value in os.environ.items() if name not in (*TOKEN.values(), PEOPLE)}
     subprocess.call([os.environ.get("SHELL") or "/bin/sh"], env={**kept, **names})
     return True
 

@@ -13,6 +13,8 @@ import typer
 from cli import bootstrap as first
 from cli import login as logins
 from cli.asking import name, say, secret, secrets
+from cli.login_directory import place as people_place
+from cli.login_directory import tokens as people_tokens
 from cli.mistake import Mistake
 from cli.shell import hand_over, lasting, surroundings, told, unsets
 from cli.unseal import unseal as give_share
@@ -29,11 +31,13 @@ def login(
     nomad: Annotated[str | None, typer.Option(metavar="ROLE", help="which rights in Nomad; else the first")] = None,
     consul: Annotated[str | None, typer.Option(metavar="ROLE", help="which rights in Consul; else the first")] = None,
 ) -> None:
-    """Get tokens of Vault, Nomad and Consul for an hour: a shell at a terminal, else lines for `eval`."""
+    """Get tokens of Vault, Nomad, Consul and the directory: a shell at a terminal, else lines for `eval`."""
     way = way_in(stack)
     person, roles = name(as_), logins.wanted(way.fleet, nomad, consul)
     api = way.anonymous("vault")
-    session = logins.login(api, person, secret(f"Password of {person}"), roles)
+    password = secret(f"Password of {person}")
+    session = logins.login(api, person, password, roles)
+    people, no_people = people_tokens(people_place(way.fleet), person, password)
     logins.await_known(way, session.tokens)
     say(f"Vault: {', '.join(session.policies) or 'no rights'}, {lasting(session.seconds['vault'])}")
     for system in ("nomad", "consul"):
@@ -41,10 +45,12 @@ def login(
             say(f"{system.capitalize()}: {session.roles[system]}, {lasting(session.seconds[system])}")
         else:
             say(f"{system.capitalize()}: no token, {session.refused[system]}")
+    if people or no_people:
+        say(f"Directory of people: {(no_people and f'no token, {no_people}') or 'a token, for some minutes'}")
     if session.more:
         say(f"Also yours with --nomad or --consul: {', '.join(session.more)}")
     ends = session.ends
-    names = surroundings(way, session.tokens, told(person, ends))
+    names = surroundings(way, {**session.tokens, **people}, told(person, ends))
     if sys.stdout.isatty():
         say("`exit` ends this login and its tokens.")
     if hand_over(names):

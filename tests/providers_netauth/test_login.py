@@ -22,7 +22,7 @@ def test_a_login_gets_a_token_that_the_server_takes_and_a_wrong_word_gets_none(s
     assert (list(found), why) == ([TOKEN], "")
     # It is a token, and it may nothing.
     mine = Client(Calls(server.place, token=lambda: found[TOKEN], patience=2.0))
-    with pytest.raises(Exception, match="(?i)requestor|capab|permission|unqualified"):
+    with pytest.raises(Exception, match=r"(?i)requestor|capab|permission|unqualified"):
         mine.create_entity("max", 2988, SECRET)
     for person, word in (("lea", "another"), ("nobody", SECRET)):
         none, why = tokens(server.place, person, word)

@@ -48,7 +48,7 @@ def with_end(ends: datetime, at: str = str(LOGIN["at"])) -> Changes:
 
 def data(folder: Path, changes: Changes) -> Path:
     """The rehearsal's fleet with a change, as files. Its people came later than 2021."""
-    return write(folder / "data", changed(facts("local"), {"roster": GONE} | changes))
+    return write(folder / "data", changed(facts("local"), {"roster": GONE, "github": GONE} | changes))
 
 
 @pytest.fixture

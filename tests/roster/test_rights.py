@@ -121,7 +121,7 @@ def test_without_a_roster_nobody_has_rights(tmp_path: Path) -> None:
     fleet = load(write(tmp_path, bare("local")))
     assert rights(fleet, AS_OF) == {}
     assert to_rotate(fleet) == {}
-    assert roles_of(fleet)["a-bru-be"] == ["worker"]
+    assert roles_of(fleet)["a-nyc-us"] == ["mirror"]
 
 
 def test_what_leavers_knew_is_to_be_made_anew_until_it_was(tmp_path: Path) -> None:

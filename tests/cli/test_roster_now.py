@@ -137,7 +137,7 @@ def world(servers: tuple[Held, netauths.Server], project: Path, monkeypatch: pyt
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(roster_github, "organisation", lambda _: "o")
         # The data's server is a test host; this one is on the loopback.
-        monkeypatch.setattr(roster_now, "Place", lambda *_: people.place)
+        monkeypatch.setattr(roster_now, "directory_place", lambda _fleet: people.place)
         yield world
 
 

@@ -148,7 +148,7 @@ def test_half_is_compared_and_one_version_is_chosen_and_no_request_fails(
         assert cell(good.out, "version") == [str(first), str(second)]
         assert cell(good.out, "instances") == ["2", "1"]
         old, new = (int(word) for word in cell(good.out, "answers"))
-        assert 0.3 * old < new < 0.8 * old, "each of three instances gets a third"
+        assert 20 <= new < 0.8 * old, "the new one is asked from the time it is known"
         promoted = fleet("promote", NAME, "-s", "local")
         assert (promoted.code, promoted.out.splitlines()[-1]) == (
             0,

@@ -27,8 +27,9 @@ PLATFORM = Platform("debian", "runit", kernel_wireguard=False)
 HOSTS = {"a-ams-nl": "127.77.1.1", "b-fra-de": "127.77.1.2", "c-nyc-us": "127.77.1.3"}
 NAMES = {"nomad": "nomad.fleet.example", "consul": "consul.fleet.example", "vault": "vault.fleet.example"}
 # Beside the real ones, so that a server that runs on this machine is never met.
-PORTS = {"nomad": (4646, 24646), "consul": (8501, 28501), "vault": (8200, 28200)}
-HTTP, HTTPS = 28080, 28443
+# Below those that `free_ports` gives to servers of other tests.
+PORTS = {"nomad": (4646, 14646), "consul": (8501, 18501), "vault": (8200, 18200)}
+HTTP, HTTPS = 18080, 18443
 SANS = "DNS:server.global.nomad,DNS:server.dc1.consul,DNS:vault.service.consul"
 
 

@@ -1,13 +1,13 @@
 """Swap after swap under load, on a mirror of this machine: how many questions failed. Needs root and about 1 GB.
 
-    python -m tests.load.swaps                       5 swaps, as CI does it
+    python -m tests.load.swaps                       5 swaps; CI does 6, half of them bad
     python -m tests.load.swaps --swaps 50 --requests 1000000
     python -m tests.load.swaps --instead reload      the same load on nginx as it is usually reloaded
     python -m tests.load.swaps --instead restart     and on nginx stopped and started
 
-Among the swaps, every fourth is one that must be withdrawn: a bad configuration, a version that answers 500, one that
-is slow. A good one that is withdrawn, as on a machine with much else to do, is counted apart, and another takes its
-place. A client with keep-alive connections asks throughout, one comes anew all the time, and a download of 30 s
+Among the swaps, every fourth (--worse) is one that must be withdrawn: a bad configuration, a version that answers 500,
+one that is slow. A good one that is withdrawn, as on a machine with much else to do, is counted apart, and another takes
+its place. A client with keep-alive connections asks throughout, one comes anew all the time, and a download of 30 s
 spans each swap. None of them retries. With --requests, the load goes on after the last swap until there were as many.
 """
 
@@ -66,11 +66,11 @@ def good(plant: Plant, number: int, watch: float) -> bool:
     return done.returncode == 0
 
 
-def side_by_side(plant: Plant, watch: float) -> Iterator[Callable[[], bool]]:
-    """Swaps without end, every fourth of them a bad one."""
+def side_by_side(plant: Plant, watch: float, every: int) -> Iterator[Callable[[], bool]]:
+    """Swaps without end, one of so many a bad one."""
     kinds = itertools.cycle(WORSE)
     for number in itertools.count(1):
-        if number % 4 == 3:
+        if number % every == every - 1:
             yield partial(worse, plant, next(kinds), watch)
         else:
             yield partial(good, plant, number, watch)
@@ -155,6 +155,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--pause", type=float, default=0.3, help="between two questions on one of them, in seconds")
     parser.add_argument("--watch", type=float, default=5)
     parser.add_argument("--round", type=int, default=32, help="seconds of load around each swap")
+    parser.add_argument("--worse", type=int, default=4, metavar="N", help="every Nth is a bad one")
     parser.add_argument("--instead", choices=["reload", "restart"])
     given = parser.parse_args(arguments)
     with planted(keepalive=60) as plant:
@@ -163,7 +164,7 @@ def main(arguments: list[str]) -> int:
         else:
             plant.supervise()
             plant.until(lambda: plant.ask(FILES, "/package.xbps")[0] == 200, what="the first front")
-            report = under_load(plant, side_by_side(plant, given.watch), given)
+            report = under_load(plant, side_by_side(plant, given.watch, given.worse), given)
     print(json.dumps(report))
     return 1 if report["failed"] else 0
 

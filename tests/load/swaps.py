@@ -6,7 +6,7 @@
     python -m tests.load.swaps --instead restart     and on nginx stopped and started
 
 Among the swaps, every fourth (--worse) is one that must be withdrawn: a bad configuration, a version that answers 500,
-one that is slow. A good one that is withdrawn, as on a machine with much else to do, is counted apart, and another takes
+one that is slow. A good one that is withdrawn, as on a machine with much else to do, is counted apart: another takes
 its place. A client with keep-alive connections asks throughout, one comes anew all the time, and a download of 30 s
 spans each swap. None of them retries. With --requests, the load goes on after the last swap until there were as many.
 """

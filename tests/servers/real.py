@@ -85,7 +85,7 @@ class Server:
 
     def start(self) -> None:
         # Short, for the sockets below it; what a server leaves in it goes with it.
-        self.scratch = Path(tempfile.mkdtemp(prefix="fleet-"))
+        self.scratch = Path(tempfile.mkdtemp(prefix="n-"))
         env = _ENV | {"TMPDIR": str(self.scratch)}
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(self.command, cwd=self.folder, env=env, stdout=log, stderr=log)

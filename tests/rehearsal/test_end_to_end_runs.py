@@ -55,6 +55,6 @@ def test_a1_11_no_stand_in_outside_the_rehearsal(rehearsed: Rehearsed, tmp_path:
     without = engine.pulumi(env, "preview", "--stack", engine.STACK)
     said = without.stdout + without.stderr
     assert without.returncode != 0
-    packages = ("digitalocean", "aws", "gcp", "nomad", "vault", "consul")
+    packages = ("digitalocean", "aws", "gcp", "github", "nomad", "vault", "consul")
     asked = [name for name in packages if f"pulumi-resource-{name}" in said or f"{name} v" in said]
     assert asked, said

@@ -7,7 +7,7 @@ since Vault may be closed, or slow, at the very moment when somebody has to go.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,8 +61,9 @@ def _token(accessor: str, said: Mapping[str, Any]) -> Token:
 
 def revoke_of(vault: Api, people: Collection[str]) -> list[str]:
     """Revoke every token of some people; what hangs on one goes with it. Returns what was done, in words."""
-    done = _revoke(vault, lambda one: one.person in people)
-    adrift = [one.accessor for one in vault_tokens(vault) if one.adrift]
+    found = tuple(vault_tokens(vault))
+    done = _revoke(vault, (one for one in found if one.person in people))
+    adrift = [one.accessor for one in found if one.adrift]
     if adrift:
         done.append(
             f"LOOK AT {len(adrift)} that may be anybody's, with `vault token lookup -accessor`, and revoke what nobody "
@@ -73,20 +74,20 @@ def revoke_of(vault: Api, people: Collection[str]) -> list[str]:
 
 def revoke_beyond(vault: Api, allowed: Mapping[str, Collection[str]]) -> list[str]:
     """Revoke the tokens that may more than their person may by now. Who is not among `allowed` is left alone."""
-    return _revoke(vault, lambda one: one.person in allowed and not one.policies <= set(allowed[one.person]))
+    known = (one for one in vault_tokens(vault) if one.person in allowed)
+    return _revoke(vault, (one for one in known if not one.policies <= set(allowed[one.person])))
 
 
-def _revoke(vault: Api, doomed: Callable[[Token], bool]) -> list[str]:
+def _revoke(vault: Api, doomed: Iterable[Token]) -> list[str]:
     ended: dict[str, int] = {}
-    for one in vault_tokens(vault):
-        if doomed(one):
-            try:
-                vault.put("/v1/auth/token/revoke-accessor", {"accessor": one.accessor})
-            except ApiError as error:
-                # Its parent was revoked a moment ago, and it with that one.
-                if error.status not in (400, 403, 404) or _there(vault, one.accessor):
-                    raise
-            ended[one.person] = ended.get(one.person, 0) + 1
+    for one in doomed:
+        try:
+            vault.put("/v1/auth/token/revoke-accessor", {"accessor": one.accessor})
+        except ApiError as error:
+            # Its parent was revoked a moment ago, and it with that one.
+            if error.status not in (400, 403, 404) or _there(vault, one.accessor):
+                raise
+        ended[one.person] = ended.get(one.person, 0) + 1
     return [f"revoked {count} Vault token{'s' if count > 1 else ''} of {who}" for who, count in sorted(ended.items())]
 
 

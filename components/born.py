@@ -60,23 +60,39 @@ def from_outputs(fleet: Fleet, hosts: Mapping[str, Mapping[str, Any]]) -> dict[s
     return found
 
 
-def public_key_file(variable: str, wanted_by: str) -> str:
-    """The public key whose file an environment variable names. Raises BadData where there is none."""
-    path = os.environ.get(variable)
-    if path and Path(path).is_file():
-        return Path(path).read_text().strip()
+def from_environment(variable: str, wanted_by: str, rule: str, *, leads_to: str, folder: bool = False) -> Path:
+    """The file, or folder, whose path an environment variable holds. Raises BadData where there is none.
+
+    `wanted_by`: the field of the data that names the variable. `leads_to`: what to set it to, for the way out.
+    """
+    said = os.environ.get(variable)
+    path = Path(said or "")
+    if said and (path.is_dir() if folder else path.is_file()):
+        return path
     raise BadData(
         [
             Problem(
                 file=f"${variable}",
                 line=0,
                 field=wanted_by,
-                what=f"{path} is no file" if path else "not set",
-                rule="a key that the data takes from the environment is there",
-                way_out=f"source ./activate, or set {variable} to the path of an OpenSSH public key",
+                what=f"{said} is no {'folder' if folder else 'file'}" if said else "not set",
+                rule=rule,
+                way_out=f"source ./activate, or set {variable} to {leads_to}",
             )
         ]
     )
+
+
+def certificate_file(variable: str, wanted_by: str) -> str:
+    """The certificate, PEM, whose file an environment variable names. Raises BadData where there is none."""
+    rule = "a certificate that the data takes from the environment is there"
+    return from_environment(variable, wanted_by, rule, leads_to="the path of a PEM file").read_text()
+
+
+def public_key_file(variable: str, wanted_by: str) -> str:
+    """The public key whose file an environment variable names. Raises BadData where there is none."""
+    rule = "a key that the data takes from the environment is there"
+    return from_environment(variable, wanted_by, rule, leads_to="the path of an OpenSSH public key").read_text().strip()
 
 
 def operator_keys(name: str, operator: Operator) -> list[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 
-from components.born import Born
+from components.born import Born, certificate_file
 from components.control.gate import Members, gate_of
 from components.control.plan import (
     ANONYMOUS_TOKEN,
@@ -20,7 +18,7 @@ from components.control.plan import (
     plan,
 )
 from components.control.vault import Vault, VaultArgs
-from model import BadData, Fleet, Problem
+from model import Fleet
 from model.access import Ldap
 
 
@@ -192,18 +190,4 @@ def _directory(ldap: Ldap) -> str | None:
     """Whom to trust for the directory of people, where nobody else knows its authority."""
     if ldap.certificate_env is None:
         return None
-    path = os.environ.get(ldap.certificate_env)
-    if path and Path(path).is_file():
-        return Path(path).read_text()
-    raise BadData(
-        [
-            Problem(
-                file=f"${ldap.certificate_env}",
-                line=0,
-                field="access.vault.ldap.certificate_env",
-                what=f"{path} is no file" if path else "not set",
-                rule="a certificate that the data takes from the environment is there",
-                way_out=f"source ./activate, or set {ldap.certificate_env} to the path of a PEM file",
-            )
-        ]
-    )
+    return certificate_file(ldap.certificate_env, "access.vault.ldap.certificate_env")

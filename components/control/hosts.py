@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from components.born import Born
+from components.born import Born, certificate_file
 from components.fabric.plan import peer_of
 from components.roster import directory
-from model import BadData, Fleet, Problem
+from model import Fleet
 from model.control import Control
 from model.placement import offered
 
@@ -157,20 +155,4 @@ def ways_in(fleet: Fleet, host: str) -> dict[str, Any] | None:
 
 def _trusted(variable: str | None) -> str | None:
     """The certificate of a directory that nobody else knows, from the file that an environment variable names."""
-    if variable is None:
-        return None
-    path = os.environ.get(variable)
-    if path and Path(path).is_file():
-        return Path(path).read_text()
-    raise BadData(
-        [
-            Problem(
-                file=f"${variable}",
-                line=0,
-                field="control.acme.trust_env",
-                what=f"{path} is no file" if path else "not set",
-                rule="a certificate that the data takes from the environment is there",
-                way_out=f"source ./activate, or set {variable} to the path of a PEM file",
-            )
-        ]
-    )
+    return None if variable is None else certificate_file(variable, "control.acme.trust_env")

@@ -29,7 +29,7 @@ def desired(fleet: Fleet, host: str) -> dict[str, Any]:
     if roster is None or wish is None or not servers or not fleet.machines[host].fabric:
         return {}
     rules, glass = roster.settings.login, roster.settings.break_glass
-    came = [(team, its) for team, its in _granting(fleet, host)]
+    came = list(_granting(fleet, host))
     named = {its.group for _, its in came}
     people, groups = span(roster.settings.numbers.people), span(roster.settings.numbers.groups)
     ldap = wish.domain if host in fleet.voters and wish.domain is not None else None

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pulumi
 
+from components.born import from_environment
 from components.roster import directory
 from components.roster.netauth_plan import Entity, Keys, in_data, plan
 from components.roster.rights import plain, rights, roles_of
-from model import BadData, Fleet, Problem
+from model import Fleet
 from model.roster import Person
 from model.roster_change import ledger
 from providers.netauth import sdk
@@ -140,23 +139,16 @@ def keys_of(fleet: Fleet) -> Keys:
     variable = fleet.roster.settings.keys_env if fleet.roster is not None else None
     if variable is None:
         return in_data
-    folder = os.environ.get(variable)
-    if not folder or not Path(folder).is_dir():
-        raise BadData(
-            [
-                Problem(
-                    file=f"${variable}",
-                    line=0,
-                    field="roster.keys_env",
-                    what=f"{folder} is no folder" if folder else "not set",
-                    rule="keys that the data takes from the environment are there",
-                    way_out=f"source ./activate, or set {variable} to a folder with a <handle>.pub for each person",
-                )
-            ]
-        )
+    folder = from_environment(
+        variable,
+        "roster.keys_env",
+        "keys that the data takes from the environment are there",
+        leads_to="a folder with a <handle>.pub for each person",
+        folder=True,
+    )
 
     def found(handle: str, person: Person) -> Mapping[str, str]:
-        file = Path(folder) / f"{handle}.pub"
+        file = folder / f"{handle}.pub"
         return {"rehearsal": file.read_text().strip()} if file.is_file() else person.keys
 
     return found

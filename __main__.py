@@ -50,7 +50,7 @@ def main() -> None:
         # Hosts fetch their tokens by themselves as soon as they may: a Vault that is shut holds no host up.
         agents = Agents("agents", HostsArgs(fleet, fabric.connections, {**fabric.states, **servers.states}, stands_on))
         latest = {**fabric.states, **agents.states}
-        Services("services", services_args(fleet, rights.nomad.ready if rights else ()))
+        Services("services", services_args(fleet, rights.nomad.before) if rights else services_args(fleet))
 
     if fleet.front is not None:
         MirrorProxy("mirror-proxy", MirrorProxyArgs(fleet, fabric.connections, latest, stands_on))

@@ -87,7 +87,9 @@ def withdraw(way: WayIn, service: str) -> None:
     it = canaries.waiting(nomad, service)
     text = _shown(way, it)
     back = canaries.withdraw(nomad, it)
-    _decided(way, it, text, f"withdrawn: version {back if back is not None else '-'} goes on; mend the data")
+    # The server put the job back by itself: the state knows nothing of it, and nobody's change is written over unseen.
+    then = "mend the data, then `make up ONLY=services UP=--refresh`"
+    _decided(way, it, text, f"withdrawn: version {back if back is not None else '-'} goes on; {then}")
 
 
 def behind(fleet: Fleet, job: str) -> tuple[Behind, ...]:

@@ -23,6 +23,7 @@ System = Literal["nomad", "consul", "vault"]
 TOKEN_HEADERS: Final = {"nomad": "X-Nomad-Token", "consul": "X-Consul-Token", "vault": "X-Vault-Token"}
 # How long to wait before asking again, once for each entry.
 _AGAIN: Final = (0.2, 0.6)
+_ELECTION_POLL: Final = 0.5
 _LOST = (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
@@ -39,6 +40,7 @@ class Api:
     """One address of one system, with at most one token.
 
     `connect_to` dials "address:port" instead of resolving the name; the certificate is still checked against the name.
+    `patience` is how many seconds a request is repeated while no server leads, an election long; 0 tells it at once.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Api:
         ca_file: str | None = None,
         connect_to: str | None = None,
         timeout: float = 10.0,
+        patience: float = 0.0,
     ) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -59,6 +62,7 @@ class Api:
         self.connect_to = connect_to
         self.ca_file = ca_file
         self.timeout = timeout
+        self.patience = patience
         self._token = token.strip() if token else None
         self._host = parts.netloc
         self._name = parts.hostname
@@ -122,9 +126,10 @@ class Api:
         return self.ask("DELETE", path, body, **params).body
 
     def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Answer:
-        """One request. A read is repeated when the connection breaks; a write only if it was never connected."""
+        """One request. A read is repeated when the connection breaks; a write only if it never got to who decides."""
         asked = f"{method} {path}"
         pauses = list(_AGAIN)
+        patient_until = time.monotonic() + self.patience
         while True:
             request = self._request(method, path, body, params)
             try:
@@ -137,7 +142,11 @@ class Api:
                     continue
                 raise unanswered(self.system, self.address, self.connect_to, asked, error) from error
             if answer.status_code >= 300:
-                raise refused(self.system, self.address, asked, answer.status_code, answer.text)
+                refusal = refused(self.system, self.address, asked, answer.status_code, answer.text)
+                if refusal.undelivered and time.monotonic() < patient_until:
+                    time.sleep(_ELECTION_POLL)
+                    continue
+                raise refusal
             return Answer(answer.status_code, answer.headers, _body(answer))
 
     def stream(self, path: str, **params: Any) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ def from_environment(
     *,
     connect_to: str | None = None,
     timeout: float = 10.0,
+    patience: float = 0.0,
     environment: Mapping[str, str] | None = None,
 ) -> Api:
     """The client for a system; `environment` is another process's, where this one asks on its behalf."""
@@ -38,6 +39,7 @@ def from_environment(
         ca_file=given.get(TRUST) or None,
         connect_to=connect_to,
         timeout=timeout,
+        patience=patience,
     )
 
 

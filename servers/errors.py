@@ -35,9 +35,18 @@ class ApiError(Exception):
         )
 
     @property
+    def undelivered(self) -> bool:
+        """The server that was asked reached none that leads, so nothing was read or changed: asking again is safe."""
+        return self.leaderless or (
+            self.status in (500, 503)
+            # A follower that knows its leader's address, where nobody listens while that one is started again.
+            and any(text in self.text for text in ("failed to get conn", "lead thread didn't get connection"))
+        )
+
+    @property
     def unavailable(self) -> bool:
         """The system as a whole does not answer now. A refusal of what was asked is something else."""
-        return self.status is None or self.status in (502, 503, 504) or self.sealed or self.leaderless
+        return self.status is None or self.status in (502, 503, 504) or self.sealed or self.undelivered
 
 
 def refused(system: str, address: str, asked: str, status: int, body: str) -> ApiError:

@@ -35,11 +35,9 @@ class Nomad(pulumi.ComponentResource):
 
     Leaves out tokens: people's are from Vault, and jobs need none.
 
-    Attributes
-        ready: what stands before any job: the gate, namespaces and policies.
+    Each waits only for what it names: an edge to all namespaces would tie every policy and job to the one that leaves,
+    and an `up` of another layer alone may then write a state that the engine refuses (decision 0021).
     """
-
-    ready: list[pulumi.Resource]
 
     def __init__(
         self, name: str, args: NomadPlan, members: Members, opts: pulumi.ResourceOptions | None = None
@@ -51,11 +49,13 @@ class Nomad(pulumi.ComponentResource):
         # A child of nothing: the engine makes every provider, also where an `up` is of another part alone.
         provider = nomad.Provider("control-nomad-provider", address=args.address)
         child = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[gate])
-        self.ready = [gate]
-        for namespace, purpose in args.namespaces.items():
-            self.ready.append(
-                nomad.Namespace(f"control-nomad-namespace-{namespace}", name=namespace, description=purpose, opts=child)
+        self._gate = gate
+        self._namespaces: dict[str, pulumi.Resource] = {
+            namespace: nomad.Namespace(
+                f"control-nomad-namespace-{namespace}", name=namespace, description=purpose, opts=child
             )
+            for namespace, purpose in args.namespaces.items()
+        }
         nomad.SchedulerConfig(
             "control-nomad-scheduler",
             scheduler_algorithm=args.algorithm,
@@ -63,18 +63,20 @@ class Nomad(pulumi.ComponentResource):
             preemption_config=args.preemption,
             opts=child,
         )
-        # A policy may name a namespace or be bound to a job in one.
-        after = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=list(self.ready))
+        self._bound: dict[tuple[str, str], list[pulumi.Resource]] = {}
         policies = {}
         for policy, its in args.policies.items():
+            named = [self._namespaces[name] for name in its.namespaces if name in self._namespaces]
             policies[policy] = nomad.AclPolicy(
                 f"control-nomad-policy-{policy}",
                 name=policy,
                 description=its.purpose,
                 rules_hcl=its.rules,
                 job_acl=nomad.AclPolicyJobAclArgs(namespace=its.job[0], job_id=its.job[1]) if its.job else None,
-                opts=after,
+                opts=pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[gate, *named]),
             )
+            if its.job:
+                self._bound.setdefault(its.job, []).append(policies[policy])
         for role, held in args.roles.items():
             nomad.AclRole(
                 f"control-nomad-role-{role}",
@@ -85,8 +87,12 @@ class Nomad(pulumi.ComponentResource):
                     parent=self, provider=provider, depends_on=[gate, *(policies[policy] for policy in held.policies)]
                 ),
             )
-        self.ready += policies.values()
         self.register_outputs({"policies": len(args.policies)})
+
+    def before(self, namespace: str, job: str) -> list[pulumi.Resource]:
+        """What stands before a job: the gate, its namespace, and the policies that are bound to it."""
+        there = self._namespaces.get(namespace)
+        return [self._gate, *([there] if there else []), *self._bound.get((namespace, job), [])]
 
 
 class Consul(pulumi.ComponentResource):
@@ -100,12 +106,7 @@ class Consul(pulumi.ComponentResource):
         control-consul-anonymous-<name>   consul.AclTokenPolicyAttachment  what holds without a token
 
     Leaves out tokens, which are from Vault.
-
-    Attributes
-        ready: what stands before any token of Consul is of use: the gate, policies and roles.
     """
-
-    ready: list[pulumi.Resource]
 
     def __init__(
         self, name: str, args: ConsulPlan, members: Members, opts: pulumi.ResourceOptions | None = None
@@ -125,16 +126,14 @@ class Consul(pulumi.ComponentResource):
         }
         # Consul's roles know policies by their ids.
         ids: dict[str, pulumi.Input[str]] = {**BUILT_IN, **{policy: it.id for policy, it in policies.items()}}
-        roles = {
-            role: consul.AclRole(
+        for role, held in args.roles.items():
+            consul.AclRole(
                 f"control-consul-role-{role}",
                 name=role,
                 description=held.purpose,
                 policies=[ids[policy] for policy in held.policies],
                 opts=child,
             )
-            for role, held in args.roles.items()
-        }
         for policy in args.anonymous:
             consul.AclTokenPolicyAttachment(
                 f"control-consul-anonymous-{policy}",
@@ -142,7 +141,6 @@ class Consul(pulumi.ComponentResource):
                 policy=policy,
                 opts=pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[gate, policies[policy]]),
             )
-        self.ready = [gate, *policies.values(), *roles.values()]
         self.register_outputs({"policies": len(args.policies)})
 
 

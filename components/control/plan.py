@@ -25,11 +25,12 @@ _READ: tuple[VaultCapability, ...] = ("read",)
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy of any of the three: its text, and the job of Nomad that it is bound to."""
+    """A policy of any of the three: its text, the job of Nomad that it is bound to, and the namespaces it names."""
 
     rules: str
     purpose: str
     job: tuple[str, str] | None = None
+    namespaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,12 @@ def _nomad(control: Control, access: Access) -> NomadPlan:
             for kind in ("batch", "service", "sysbatch", "system")
         },
         policies={
-            name: Policy(rules.nomad(its.rules), its.purpose, (its.job.namespace, its.job.job) if its.job else None)
+            name: Policy(
+                rules.nomad(its.rules),
+                its.purpose,
+                (its.job.namespace, its.job.job) if its.job else None,
+                tuple(sorted({*its.rules.namespaces, *([its.job.namespace] if its.job else [])})),
+            )
             for name, its in sorted(said.policies.items())
         },
         roles={name: Role(role.purpose, tuple(sorted(role.policies))) for name, role in sorted(said.roles.items())},

@@ -45,12 +45,7 @@ class Vault(pulumi.ComponentResource):
         control-vault-consul-role-<name>    vault.consul.SecretBackendRole
 
     Stores and engines are protected: with an engine goes the only management token of its system.
-
-    Attributes
-        ready: what stands before hosts can fetch their tokens.
     """
-
-    ready: list[pulumi.Resource]
 
     def __init__(self, name: str, args: VaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fleet:control:Vault", name, None, opts)
@@ -66,10 +61,9 @@ class Vault(pulumi.ComponentResource):
             for policy, its in wanted.policies.items()
         }
         self._people(args, policies)
-        hosts = self._hosts(args, policies)
+        self._hosts(args, policies)
         self._nomad(args)
-        tokens = self._consul(args)
-        self.ready = [self._gate, *hosts, *tokens]
+        self._consul(args)
         self.register_outputs({"policies": len(policies)})
 
     def _child(self, *after: pulumi.Resource, **more: Any) -> pulumi.ResourceOptions:
@@ -122,7 +116,7 @@ class Vault(pulumi.ComponentResource):
                 opts=self._child(login, *(policies[name] for name in names if name in policies)),
             )
 
-    def _hosts(self, args: VaultArgs, policies: Mapping[str, Any]) -> list[pulumi.Resource]:
+    def _hosts(self, args: VaultArgs, policies: Mapping[str, Any]) -> None:
         import pulumi_vault as vault
 
         login = vault.AuthBackend(
@@ -132,7 +126,7 @@ class Vault(pulumi.ComponentResource):
             description="hosts, by the certificate that a control host signs",
             opts=self._child(),
         )
-        return [
+        for host, name in args.plan.vault.hosts.items():
             vault.CertAuthBackendRole(
                 f"control-vault-host-{host}",
                 backend=HOSTS,
@@ -145,8 +139,6 @@ class Vault(pulumi.ComponentResource):
                 token_policies=[f"host-{host}"],
                 opts=self._child(login, policies[f"host-{host}"]),
             )
-            for host, name in args.plan.vault.hosts.items()
-        ]
 
     def _nomad(self, args: VaultArgs) -> None:
         import pulumi_vault as vault
@@ -176,7 +168,7 @@ class Vault(pulumi.ComponentResource):
                 opts=self._child(engine),
             )
 
-    def _consul(self, args: VaultArgs) -> list[pulumi.Resource]:
+    def _consul(self, args: VaultArgs) -> None:
         import pulumi_vault as vault
 
         at = args.plan.vault.consul
@@ -196,7 +188,7 @@ class Vault(pulumi.ComponentResource):
             # has CONSUL_CACERT, which is asked first and is always of today.
             opts=self._child(first, protect=True, ignore_changes=["ca_cert"]),
         )
-        return [
+        for role, tokens in args.plan.vault.consul_roles.items():
             vault.consul.SecretBackendRole(
                 f"control-vault-consul-role-{role}",
                 backend=CONSUL,
@@ -208,5 +200,3 @@ class Vault(pulumi.ComponentResource):
                 max_ttl=tokens.longest_seconds,
                 opts=self._child(engine),
             )
-            for role, tokens in args.plan.vault.consul_roles.items()
-        ]

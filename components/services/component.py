@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,23 @@ import pulumi
 from components.blocks import Job, jobs
 from model import Fleet
 
+# A job's namespace and name to what it waits for.
+Before = Callable[[str, str], Sequence[pulumi.Resource]]
+
+
+def nothing(_namespace: str, _job: str) -> Sequence[pulumi.Resource]:
+    """For a fleet that keeps no rights: no job waits."""
+    return ()
+
 
 @dataclass(frozen=True)
 class ServicesArgs:
-    """The jobs by name, where Nomad is, and what must stand before any of them: its gate, namespaces and policies."""
+    """The jobs by name, where Nomad is, and what must stand before each: its gate, its namespace, its policies."""
 
     jobs: Mapping[str, Job]
     address: str
     waited: frozenset[str] = frozenset()
-    ready: Sequence[pulumi.Resource] = ()
+    before: Before = nothing
 
 
 class Services(pulumi.ComponentResource):
@@ -55,15 +63,17 @@ class Services(pulumi.ComponentResource):
                 json=True,
                 # Who says how a change rolls out wants to know how it went; for all others Nomad goes on by itself.
                 detach=name not in args.waited,
-                opts=pulumi.ResourceOptions(parent=self, provider=provider, depends_on=list(args.ready)),
+                opts=pulumi.ResourceOptions(
+                    parent=self, provider=provider, depends_on=list(args.before(job.body["Namespace"], job.name))
+                ),
             )
         return made
 
 
-def services_args(fleet: Fleet, ready: Sequence[pulumi.Resource] = ()) -> ServicesArgs:
+def services_args(fleet: Fleet, before: Before = nothing) -> ServicesArgs:
     """What `Services` needs of the fleet: every job that is not held."""
     wanted = {name: it for name, it in jobs(fleet).items() if fleet.services[name].held is None}
-    return ServicesArgs(wanted, f"https://{fleet.control.names.nomad}" if fleet.control else "", waited(fleet), ready)
+    return ServicesArgs(wanted, f"https://{fleet.control.names.nomad}" if fleet.control else "", waited(fleet), before)
 
 
 def waited(fleet: Fleet) -> frozenset[str]:

@@ -24,6 +24,8 @@ from servers import Api, ApiError, System, from_environment
 from servers.environment import TOKENS
 
 PASSING: Final[tuple[System, ...]] = ("nomad", "consul", "vault")
+# The same `up` restarts servers one by one, and each that led is followed by an election.
+_PATIENCE: Final = 15.0
 # Where an official provider would also take a token. Ours may come from the environment only: a provider's
 # configuration is kept in the state.
 _TOKEN_SETTINGS: Final = frozenset({"token", "secretId", "httpAuth", "authJwt", "headers"})
@@ -72,7 +74,9 @@ class PassThrough(StandIn):
             if self._api is None:
                 address = self.config_value("address")
                 given = address if isinstance(address, str) and address else None
-                self._api = from_environment(self.system, given, environment=self._environment, timeout=20.0)
+                self._api = from_environment(
+                    self.system, given, environment=self._environment, timeout=20.0, patience=_PATIENCE
+                )
             return self._api
 
 

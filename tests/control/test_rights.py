@@ -81,6 +81,17 @@ def test_everything_stands_behind_its_gate_and_no_host(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
+def test_nothing_waits_for_a_namespace_that_it_does_not_name(stack: str) -> None:
+    ledger = program(stack)
+    start = "control-nomad-namespace-"
+    named = [(a, on.removeprefix(start)) for a in ledger.asked for on in a.depends_on if on.startswith(start)]
+    assert {a.type for a, _ in named} == {"nomad:index/aclPolicy:AclPolicy"}
+    for asked, namespace in named:
+        told = asked.inputs["rulesHcl"] + str((asked.inputs.get("jobAcl") or {}).get("namespace"))
+        assert namespace in told, asked.name
+
+
+@pytest.mark.parametrize("stack", STACKS)
 def test_each_part_waits_for_nothing_of_another(stack: str) -> None:
     ledger = program(stack)
     part_of = {a.name: a.parent for a in ledger.asked if a.custom and not a.type.startswith("pulumi:providers:")}

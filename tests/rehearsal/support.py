@@ -65,14 +65,14 @@ class Rehearsed:
             self._until = time.monotonic() + 40 * 60
         return self.at.env | self._tokens
 
-    def up(self, config: Path | None = None, only: Sequence[str] = ()) -> engine.Outcome:
-        """Apply, as `make rehearsal` does but without looking at what is there first."""
+    def up(self, config: Path | None = None, only: Sequence[str] = (), *, refresh: bool = False) -> engine.Outcome:
+        """Apply, as `make rehearsal` does; what is there is looked at first only with `refresh`."""
         log = self.at.run / "logs" / "test-up.json"
-        return engine.up(self.env, namespace=settings.internet(), log=log, config=config, only=only)
+        return engine.up(self.env, namespace=settings.internet(), log=log, refresh=refresh, config=config, only=only)
 
-    def restore(self) -> None:
+    def restore(self, *, refresh: bool = False) -> None:
         """Back to the project's own data; everything a test changed leaves again."""
-        outcome = self.up()
+        outcome = self.up(refresh=refresh)
         assert outcome.code == 0, f"back to the original data failed: {outcome.failures or outcome.said[-5:]}"
 
     def preview(self, config: Path | None = None, *, refresh: bool = False, only: Sequence[str] = ()) -> Plan:
@@ -171,14 +171,17 @@ SEVENTH_MACHINE = f"""  {SEVENTH}:
 
 
 @contextmanager
-def copied(rehearsed: Rehearsed, name: str) -> Iterator[Copy]:
-    """A copy to edit; afterwards the project's own data is applied again, whatever happened."""
+def copied(rehearsed: Rehearsed, name: str, *, refresh: bool = False) -> Iterator[Copy]:
+    """A copy to edit; afterwards the project's own data is applied again, whatever happened.
+
+    `refresh` for a test that changed something without the state knowing.
+    """
     copy = Copy(name)
     try:
         yield copy
     finally:
         copy.remove()
-        rehearsed.restore()
+        rehearsed.restore(refresh=refresh)
 
 
 def grounds(names: Mapping[str, str]) -> set[str]:

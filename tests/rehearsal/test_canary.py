@@ -74,7 +74,8 @@ def asked(at: Mapping[str, Mapping[str, Any]], right: Sequence[str]) -> Iterator
 def data(rehearsed: Rehearsed) -> Iterator[Copy]:
     """A copy of the data. Afterwards the project's own page is back, which is a change that waits, too."""
     try:
-        with copied(rehearsed, "canary") as copy:
+        # Withdrawn is withdrawn on the servers; the state learns of it from a look, as the command says.
+        with copied(rehearsed, "canary", refresh=True) as copy:
             yield copy
     finally:
         until(
@@ -143,6 +144,7 @@ def test_a5_04_half_of_a_service_is_compared_and_one_version_is_chosen_and_no_re
         done = said(rehearsed, "withdraw", SERVICE)
         assert done.returncode == 0, done.stderr
         assert f"withdrawn: version {new} goes on" in done.stdout
+        assert "UP=--refresh" in done.stdout
         until(rehearsed, ("compare", SERVICE), lambda done: "no canary waits" in " ".join(done.stderr.split()))
         # Until the one that was withdrawn has ended.
         time.sleep(15)

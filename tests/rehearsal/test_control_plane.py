@@ -147,6 +147,18 @@ def ground_alone(rehearsed: Rehearsed, name: str) -> None:
         assert back.code == 0, back.failures
 
 
+def test_a2_02_what_leaves_one_layer_does_not_spoil_an_up_of_another(rehearsed: Rehearsed) -> None:
+    with copied(rehearsed, "leaves") as data:
+        with_a_namespace(data, "trial")
+        assert rehearsed.up(data.config).code == 0
+        # The namespace is no longer in the data, stands in the state, and the engine is told of the ground alone.
+        alone = rehearsed.up(only=["ground"])
+        assert (alone.code, alone.changed) == (0, {}), alone.failures or alone.said[-5:]
+        after = rehearsed.up()
+        assert after.code == 0, after.failures or after.said[-5:]
+        assert after.changed["control-nomad-namespace-trial"] == "delete"
+
+
 def test_a2_02_with_vault_sealed_the_ground_goes_on_alone(rehearsed: Rehearsed, doors: control.Doors) -> None:
     rehearsed.env  # noqa: B018 - the login is made while Vault is open
     # A Vault that is started again is shut.

@@ -185,6 +185,34 @@ def test_a_read_is_repeated_and_a_write_is_not(serve: Callable[..., Server]) -> 
     assert len(server.seen) == 1
 
 
+NO_CONNECTION = "rpc error: failed to get conn: dial tcp 10.99.0.12:4647: connect: connection refused"
+
+
+@pytest.mark.parametrize("said", ["No cluster leader", NO_CONNECTION, "rpc error: lead thread didn't get connection"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_who_is_patient_waits_for_a_leader(serve: Callable[..., Server], said: str, method: str) -> None:
+    def elected_later(_: Any) -> tuple[int, Any]:
+        return (500, said) if len(server.seen) <= 2 else (200, {"n": len(server.seen)})
+
+    server = serve(elected_later)
+    address = f"http://127.0.0.1:{server.port}"
+    with pytest.raises(ApiError) as caught:
+        Api("nomad", address).ask(method, "/v1/x")
+    assert caught.value.unavailable
+    assert Api("nomad", address, patience=15).ask(method, "/v1/x").body == {"n": 3}
+
+
+def test_patience_ends_and_is_not_for_refusals(serve: Callable[..., Server]) -> None:
+    server = serve(refusing(500, "No cluster leader"))
+    with pytest.raises(ApiError, match="no server leads"):
+        Api("nomad", f"http://127.0.0.1:{server.port}", patience=0.6).put("/v1/x", {})
+    assert 2 <= len(server.seen) <= 3
+    server = serve(refusing(500, "job was refused"))
+    with pytest.raises(ApiError, match="job was refused"):
+        Api("nomad", f"http://127.0.0.1:{server.port}", patience=15).put("/v1/x", {})
+    assert len(server.seen) == 1
+
+
 def test_another_address_is_dialled_under_the_same_name(
     serve: Callable[..., Server], certificate: tuple[Path, ssl.SSLContext]
 ) -> None:

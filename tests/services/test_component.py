@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pulumi
+import pulumi_nomad as nomad
 
 from components.blocks import jobs
 from components.services.component import Services, services_args, waited
@@ -16,8 +17,13 @@ JOB = "nomad:index/job:Job"
 
 def _program(fleet: Fleet) -> Ledger:
     def build() -> None:
-        first = pulumi.ComponentResource("test:x:First", "first")
-        Services("services", services_args(fleet, (first,)))
+        firsts: dict[str, pulumi.Resource] = {}
+
+        def before(namespace: str, job: str) -> tuple[pulumi.Resource]:
+            name = f"before-{namespace}-{job}"
+            return (firsts.setdefault(name, nomad.Namespace(name, name=name)),)
+
+        Services("services", services_args(fleet, before))
 
     return run_program(build)
 
@@ -47,6 +53,13 @@ def test_who_says_how_a_change_rolls_out_is_waited_for() -> None:
     assert waited(other) - waited(fleet) == {"infradocs"}
     for name, asked in _program(fleet).of(JOB).items():
         assert asked.inputs["detach"] == (name.removeprefix("service-") not in waited(fleet))
+
+
+def test_a_job_waits_for_what_it_names_and_for_nothing_else() -> None:
+    fleet = load(ROOT / "stacks" / "local")
+    for name, asked in _program(fleet).of(JOB).items():
+        service = name.removeprefix("service-")
+        assert asked.depends_on == (f"before-{fleet.services[service].namespace}-{service}",)
 
 
 def test_the_provider_has_an_address_and_no_token() -> None:

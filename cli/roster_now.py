@@ -12,18 +12,18 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from cli import roster_github, roster_hosts, roster_tokens
+from cli import roster_github, roster_hosts
 from cli.asking import say
 from cli.login_directory import place as directory_place
 from cli.mistake import Mistake
 from cli.roster_words import roster_of
 from cli.together import ask
 from cli.way_in import TOKEN, System, WayIn
-from components.roster.rights import rights
+from components.roster.rights import token_roles, vault_policies
 from model import Fleet
 from providers.netauth.calls import Calls, NetAuthError
 from providers.netauth.client import Client
-from servers import Api
+from servers import Api, tokens
 
 SECONDS = 60.0
 HOST_SECONDS = 25.0
@@ -78,13 +78,10 @@ def settle(way: WayIn, as_of: date, seconds: float = SECONDS) -> Report:
     fleet = way.fleet
     roster = roster_of(fleet)
     gone = [handle for handle, person in sorted(roster.people.items()) if person.left is not None]
-    allowed = {
-        handle: frozenset(one.where for one in held if one.kind == "vault-policy")
-        for handle, held in rights(fleet, as_of).items()
-    }
+    allowed = vault_policies(fleet, as_of)
     calls = {
         **_tokens(way, gone),
-        "Vault": lambda: roster_tokens.revoke_beyond(_api(way, "vault"), allowed),
+        "Vault": lambda: tokens.revoke_beyond(_api(way, "vault"), allowed),
         **_hosts(way, gone),
     }
     return run(calls, seconds)
@@ -160,10 +157,11 @@ def _github(fleet: Fleet, number: int) -> list[str]:
 
 
 def _tokens(way: WayIn, people: Collection[str]) -> dict[str, Call]:
+    roles = token_roles(way.fleet)
     return {
-        "Vault": lambda: roster_tokens.revoke_of(_api(way, "vault"), people),
-        "Nomad": lambda: roster_tokens.nomad_tokens(_api(way, "nomad"), way.fleet, people),
-        "Consul": lambda: roster_tokens.consul_tokens(_api(way, "consul"), way.fleet, people),
+        "Vault": lambda: tokens.revoke_of(_api(way, "vault"), people),
+        "Nomad": lambda: tokens.nomad_tokens(_api(way, "nomad"), roles["nomad"], people),
+        "Consul": lambda: tokens.consul_tokens(_api(way, "consul"), roles["consul"], people),
     }
 
 

@@ -12,7 +12,7 @@ import pulumi
 from components.born import from_environment
 from components.roster import directory
 from components.roster.netauth_plan import Entity, Keys, in_data, plan
-from components.roster.rights import plain, rights, roles_of
+from components.roster.rights import plain, rights, roles_of, token_roles, vault_policies
 from model import Fleet
 from model.roster import Person
 from model.roster_change import ledger
@@ -37,6 +37,7 @@ class Directory(pulumi.ComponentResource):
         roster-entity-<handle>               netauth.Entity            locked for who left
         roster-membership-<handle>-<group>   netauth.Membership
         roster-key-<handle>-<fingerprint>    netauth.Key               by the key: a new label is no new key
+        roster-tokens                        netauth.Tokens            ends what who left holds open elsewhere
 
     Leaves out the server, which is ground of its hosts, and passwords. Waits for no host: people can be changed
     whatever else stands still.
@@ -53,6 +54,7 @@ class Directory(pulumi.ComponentResource):
         super().__init__("fleet:roster:Directory", name, None, opts)
         self.ledger = self._ledger(args)
         self.entities = self._people(args)
+        self._tokens(args)
         self.register_outputs({"entities": len(self.entities)})
 
     def _ledger(self, args: DirectoryArgs) -> pulumi.Resource:
@@ -64,6 +66,25 @@ class Directory(pulumi.ComponentResource):
             roles=roles_of(args.fleet),
             as_of=args.as_of,
             opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _tokens(self, args: DirectoryArgs) -> None:
+        control, roles, roster = args.fleet.control, token_roles(args.fleet), args.fleet.roster
+        if control is None or not roles or roster is None:
+            return
+        gone = sorted(handle for handle, person in roster.people.items() if person.left is not None)
+        names = control.names
+        sdk.Tokens(
+            "roster-tokens",
+            gone=gone,
+            allowed=vault_policies(args.fleet, args.as_of),
+            addresses={system: f"https://{getattr(names, system)}" for system in ("vault", "nomad", "consul")},
+            roles=roles,
+            # Behind the lock: whoever is locked gets no new token for those that end here.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[self.ledger, *(self.entities[handle] for handle in gone if handle in self.entities)],
+            ),
         )
 
     def _people(self, args: DirectoryArgs) -> dict[str, sdk.Entity]:

@@ -84,6 +84,20 @@ def from_plain(said: Mapping[str, list[str]]) -> dict[str, frozenset[Right]]:
     return {handle: frozenset(map(right, its)) for handle, its in sorted(said.items())}
 
 
+def vault_policies(fleet: Fleet, as_of: date) -> dict[str, list[str]]:
+    """What everybody's tokens of Vault may carry on a day; nothing for who left."""
+    return {
+        handle: sorted(one.where for one in held if one.kind == "vault-policy")
+        for handle, held in rights(fleet, as_of).items()
+    }
+
+
+def token_roles(fleet: Fleet) -> dict[str, list[str]]:
+    """The roles by which Vault makes tokens of Nomad and of Consul: a token carries the name of its role."""
+    vault = fleet.access.vault if fleet.access is not None else None
+    return {"nomad": sorted(vault.nomad.roles), "consul": sorted(vault.consul.roles)} if vault is not None else {}
+
+
 def roles_of(fleet: Fleet) -> dict[str, list[str]]:
     """The roles of each managed machine, which is how words speak of machines."""
     return {name: list(machine.roles) for name, machine in fleet.managed.items()}

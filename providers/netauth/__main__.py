@@ -15,6 +15,7 @@ from providers.netauth.directory import Session
 from providers.netauth.entity import Entity
 from providers.netauth.group import Group
 from providers.netauth.ledger import Ledger
+from providers.netauth.tokens import Tokens
 
 
 class NetAuth(Provider):
@@ -24,7 +25,7 @@ class NetAuth(Provider):
     version = "0.1.0"
 
     def __init__(self, session: Session) -> None:
-        super().__init__([Entity(session), Group(session), Membership(session), Key(session), Ledger()])
+        super().__init__([Entity(session), Group(session), Membership(session), Key(session), Ledger(), Tokens()])
         self.session = session
 
     def configure(self, config: Bag) -> None:

@@ -136,3 +136,24 @@ class Ledger(pulumi.CustomResource):
     ) -> None:
         inputs = {**known, "rights": rights, "roles": roles, "as_of": as_of.isoformat()}
         super().__init__("netauth:index:Ledger", name, inputs, opts)
+
+
+class Tokens(pulumi.CustomResource):
+    """Ends tokens of Vault, Nomad and Consul of who left and of who may less than their token.
+
+    `gone`: handles of who left. `allowed`: handle to policies of Vault. `addresses`: of the three systems, whose tokens
+    the environment has. `roles`: by which Vault makes tokens of Nomad and Consul.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        gone: Sequence[str],
+        allowed: Mapping[str, Sequence[str]],
+        addresses: Mapping[str, str],
+        roles: Mapping[str, Sequence[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"gone": gone, "allowed": allowed, "addresses": addresses, "roles": roles}
+        super().__init__("netauth:index:Tokens", name, inputs, opts)

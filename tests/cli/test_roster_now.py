@@ -12,18 +12,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from cli import roster_github, roster_now, roster_tell, roster_tokens
+from cli import roster_github, roster_now, roster_tell
 from cli.login import login, wanted
 from cli.way_in import ADDRESS, TOKEN, System
 from components.control.plan import plan
 from components.ground import connections
+from components.roster.rights import token_roles, vault_policies
 from model import load
+from providers.base.resource import ProviderError
+from providers.base.values import Bag
 from providers.netauth.client import Group
-from servers import Api, ApiError
+from providers.netauth.tokens import Tokens
+from servers import Api, ApiError, tokens
 from tests.cli.directory import directory, settings
 from tests.cli.github_api import TOKEN as GITHUB
 from tests.cli.github_api import Hub, serving
@@ -288,9 +293,38 @@ def test_a_token_that_may_more_than_its_person_by_now_ends(fleet: Fleet, world: 
     assert "of ann" not in ran.err
 
 
+def test_an_up_ends_the_tokens_of_who_left_and_of_who_may_less(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = load(ROOT / "stacks" / "local")
+    his, hers, other = world.enter("bo"), world.enter("ann"), world.enter("gus")
+    resource, said = Tokens(), list[str]()
+    monkeypatch.setattr(resource, "log", lambda text, **_: said.append(text))
+    allowed = vault_policies(fleet, date.fromisoformat(DAY))
+    inputs: Bag = {
+        "gone": ["ivy"],
+        "allowed": allowed,
+        "addresses": {api.system: api.address for api in (world.held.vault, world.held.nomad, world.held.consul)},
+        "roles": token_roles(fleet),
+    }
+    assert resource.check(inputs, {}) == (inputs, [])
+    made = resource.create(inputs, preview=False, timeout=0.0)
+    later = {**inputs, "gone": ["bo", "ivy"], "allowed": {**allowed, "bo": [], "gus": []}}
+    assert resource.diff("tokens", inputs, made.outputs, later).changes
+    resource.update("tokens", inputs, made.outputs, later, preview=True)
+    assert world.works(his) == ["vault", "nomad", "consul"]
+    resource.update("tokens", inputs, made.outputs, later, preview=False)
+    wait_for("bo's and gus's tokens", lambda: not world.works(his) and not world.works(other), 15.0)
+    assert world.works(hers) == ["vault", "nomad", "consul"]
+    assert any(re.fullmatch("revoked [0-9]+ Vault tokens? of bo", line) for line in said)
+    # Nobody has lost anything since: no server is asked.
+    monkeypatch.delenv(TOKEN["vault"])
+    resource.update("tokens", later, later, inputs, preview=False)
+    with pytest.raises(ProviderError, match="tokens of bo, gus may still be good: VAULT_TOKEN is not set"):
+        resource.update("tokens", inputs, inputs, later, preview=False)
+
+
 def test_nobody_is_taken_for_another_with_a_name_that_looks_alike() -> None:
     roles = ("management", "apps-admin")
     form = "vault-{role}-ldap-{who}-[0-9]+"
-    assert roster_tokens._named("vault-apps-admin-ldap-bo-17", form, roles, ["bo"]) == "bo"
+    assert tokens._named("vault-apps-admin-ldap-bo-17", form, roles, ["bo"]) == "bo"
     for other in ("vault-management-ldap-x-ldap-bo-17", "vault-management-ldap-bo-x-17", "vault-x-ldap-bo-17"):
-        assert roster_tokens._named(other, form, roles, ["bo"]) is None
+        assert tokens._named(other, form, roles, ["bo"]) is None

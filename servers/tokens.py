@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model import Fleet
-from servers import Api, ApiError
+from servers.api import Api
+from servers.errors import ApiError
 
 # Vault's own names of what stands beside every policy.
 _OF_EVERYBODY = frozenset({"default"})
@@ -59,9 +59,12 @@ def _token(accessor: str, said: Mapping[str, Any]) -> Token:
     return Token(accessor, person.lower(), entity, frozenset(policies) - _OF_EVERYBODY, adrift)
 
 
-def revoke_of(vault: Api, people: Collection[str]) -> list[str]:
-    """Revoke every token of some people; what hangs on one goes with it. Returns what was done, in words."""
-    found = tuple(vault_tokens(vault))
+def revoke_of(vault: Api, people: Collection[str], known: Iterable[Token] | None = None) -> list[str]:
+    """Revoke every token of some people; what hangs on one goes with it. Returns what was done, in words.
+
+    `known`: the tokens, where they were listed just before.
+    """
+    found = tuple(vault_tokens(vault) if known is None else known)
     done = _revoke(vault, (one for one in found if one.person in people))
     adrift = [one.accessor for one in found if one.adrift]
     if adrift:
@@ -72,10 +75,12 @@ def revoke_of(vault: Api, people: Collection[str]) -> list[str]:
     return done
 
 
-def revoke_beyond(vault: Api, allowed: Mapping[str, Collection[str]]) -> list[str]:
+def revoke_beyond(
+    vault: Api, allowed: Mapping[str, Collection[str]], known: Iterable[Token] | None = None
+) -> list[str]:
     """Revoke the tokens that may more than their person may by now. Who is not among `allowed` is left alone."""
-    known = (one for one in vault_tokens(vault) if one.person in allowed)
-    return _revoke(vault, (one for one in known if not one.policies <= set(allowed[one.person])))
+    theirs = (one for one in (vault_tokens(vault) if known is None else known) if one.person in allowed)
+    return _revoke(vault, (one for one in theirs if not one.policies <= set(allowed[one.person])))
 
 
 def _revoke(vault: Api, doomed: Iterable[Token]) -> list[str]:
@@ -101,9 +106,8 @@ def _there(vault: Api, accessor: str) -> bool:
     return True
 
 
-def nomad_tokens(nomad: Api, fleet: Fleet, people: Collection[str]) -> list[str]:
-    """Delete the tokens of Nomad that Vault made for some people. They carry the person's name."""
-    roles = tuple(fleet.access.vault.nomad.roles) if fleet.access is not None else ()
+def nomad_tokens(nomad: Api, roles: Collection[str], people: Collection[str]) -> list[str]:
+    """Delete the tokens of Nomad that Vault made for some people, by its roles. They carry the person's name."""
     ended: dict[str, int] = {}
     for one in nomad.get("/v1/acl/tokens"):
         who = _named(str(one.get("Name", "")), "vault-{role}-" + MOUNT + "-{who}-[0-9]+", roles, people)
@@ -113,9 +117,8 @@ def nomad_tokens(nomad: Api, fleet: Fleet, people: Collection[str]) -> list[str]
     return [f"deleted {count} Nomad token{'s' if count > 1 else ''} of {who}" for who, count in sorted(ended.items())]
 
 
-def consul_tokens(consul: Api, fleet: Fleet, people: Collection[str]) -> list[str]:
-    """Delete the tokens of Consul that Vault made for some people."""
-    roles = tuple(fleet.access.vault.consul.roles) if fleet.access is not None else ()
+def consul_tokens(consul: Api, roles: Collection[str], people: Collection[str]) -> list[str]:
+    """Delete the tokens of Consul that Vault made for some people, by its roles."""
     ended: dict[str, int] = {}
     for one in consul.get("/v1/acl/tokens"):
         form = "Vault {role} " + MOUNT + "-{who} [0-9]+"

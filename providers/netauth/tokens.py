@@ -1,0 +1,91 @@
+"""`netauth:index:Tokens`: what people of the directory hold open at Vault, Nomad and Consul ends when they may less.
+
+A token lasts for hours after the login that it came from, whatever the directory says meanwhile. An update revokes
+those of who has left since, and of anybody whose token may more than they may by now. It comes after the lock of who
+left, so that they get no new one. Left out: whoever left before this program knew them, and
+sessions on hosts, which end with the hosts' own look at the directory.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from providers.base.diffing import detailed
+from providers.base.resource import Created, Diff, Failure, ProviderError, Read, Resource
+from providers.base.values import Bag, contains_unknown, reveal
+from servers import Api, ApiError, System, from_environment, tokens
+from servers.environment import TOKENS
+
+_NEEDED: Final = ("gone", "allowed", "addresses", "roles")
+# Where the servers are, and by which roles tokens are made, says how to look and is nothing to do by itself.
+_JUDGED: Final = ("gone", "allowed")
+
+
+class Tokens(Resource):
+    """Inputs: gone, handles; allowed, handle to policies of Vault; addresses and roles, by system. Outputs: inputs."""
+
+    token = "netauth:index:Tokens"
+
+    def check(self, inputs: Bag, olds: Bag) -> tuple[Bag, list[Failure]]:
+        missing = [name for name in _NEEDED if inputs.get(name) is None]
+        if missing:
+            return inputs, [Failure(name, f"{name} is missing") for name in missing]
+        if contains_unknown({name: inputs[name] for name in _JUDGED}):
+            return inputs, [Failure("", "who may hold what comes from the data alone, and is never an output")]
+        return inputs, []
+
+    def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
+        found = detailed(
+            {name: old_inputs.get(name) for name in _JUDGED}, {name: new_inputs.get(name) for name in _JUDGED}
+        )
+        return Diff(bool(found), found)
+
+    def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
+        """A record only: who left before it began is `fleet settle`'s."""
+        return Created("tokens", dict(inputs))
+
+    def update(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag, *, preview: bool) -> Bag:  # noqa: A002
+        if not preview:
+            self._end(reveal(old_inputs), reveal(new_inputs))
+        return dict(new_inputs)
+
+    def read(self, id: str, inputs: Bag, outputs: Bag) -> Read | None:  # noqa: A002
+        return Read(id, inputs, outputs)
+
+    def delete(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
+        """Nothing: a fleet without a roster has other ways to say who may what."""
+
+    def _end(self, before: Any, now: Any) -> None:
+        gone = sorted(set(now["gone"]) - set(before["gone"]))
+        allowed, had = now["allowed"], before["allowed"]
+        less = {who: its for who, its in allowed.items() if set(had.get(who, ())) - set(its) and who not in gone}
+        # All is tried before anything is said to have failed.
+        problems: list[str] = []
+        if gone or less:
+            self._at("vault", now, problems, lambda vault: _at_vault(vault, gone, less))
+        if gone:
+            roles = now["roles"]
+            self._at("nomad", now, problems, lambda nomad: tokens.nomad_tokens(nomad, roles["nomad"], gone))
+            self._at("consul", now, problems, lambda consul: tokens.consul_tokens(consul, roles["consul"], gone))
+        if problems:
+            who = ", ".join(sorted({*gone, *less}))
+            raise ProviderError(
+                f"tokens of {who} may still be good: {'; '.join(problems)}. Nothing else waits for this; the next `up` "
+                "tries again, and `fleet settle` does it at once"
+            )
+
+    def _at(self, system: System, now: Any, problems: list[str], end: Any) -> None:
+        try:
+            api = from_environment(system, now["addresses"][system], timeout=20.0, patience=15.0)
+            if not api.has_token:
+                problems.append(f"{TOKENS[system]} is not set, so {system} was not asked (`fleet login`)")
+                return
+            for line in end(api):
+                self.log(line)
+        except ApiError as error:
+            problems.append(str(error))
+
+
+def _at_vault(vault: Api, gone: list[str], less: dict[str, list[str]]) -> list[str]:
+    found = tuple(tokens.vault_tokens(vault))
+    return tokens.revoke_of(vault, gone, found) + tokens.revoke_beyond(vault, less, found)

@@ -62,8 +62,8 @@ def _up() -> int:
 
 def _check() -> int:
     from model import load
-    from rehearsal import checks, checks_control, checks_front, control, driver, engine, report
-    from rehearsal.testhosts import directory, network, settings
+    from rehearsal import checks, checks_control, checks_front, control, driver, engine, logins, report
+    from rehearsal.testhosts import network, settings
     from toolchain.progress import Estimate, Progress
 
     driver.require_machine()
@@ -79,11 +79,12 @@ def _check() -> int:
         results = network.from_internet(
             lambda: [*checks.hosts(fleet, operator), checks.zones(fleet, found, settings.dns4())]
         )
-        person = None
+        login = None
         if fleet.control is not None:
             progress.doing = "quorums, agents, services, public names"
             there = control.doors(engine.STACK, fleet, found, at.key.parent)
-            person = control.operator_of(fleet, directory.people(fleet))
+            person = control.operator_of(fleet, logins.who_logs_in(fleet))
+            login = (person, there.password_file(person).relative_to(at.run))
             results += network.from_internet(
                 lambda: control.patiently(
                     lambda: checks_control.control(fleet, there, control.tokens(there, person, fleet), found)
@@ -93,7 +94,7 @@ def _check() -> int:
             progress.doing = "public names at the mirrors"
             results.append(network.from_internet(lambda: checks_front.names(fleet, found, at.env["FLEET_ACME_CA"])))
     good = report.checked(results)
-    report.next_steps(found, next(iter(sorted(fleet.zones)), ""), person)
+    report.next_steps(found, next(iter(sorted(fleet.zones)), ""), login)
     return 0 if good else 1
 
 

@@ -8,25 +8,24 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from model import Fleet
+from rehearsal import logins
 from rehearsal.cloud.records_api import PART as RECORDS
 from rehearsal.testhosts import acme, authority, directory, settings
 from rehearsal.testhosts.settings import RehearsalError
 
 
-def serve(fleet: Fleet) -> dict[str, list[str]]:
-    """Start them as the data name them, or leave them running; returns the made-up people and their groups."""
+def serve(fleet: Fleet) -> None:
+    """Start them as the data name them, or leave them running."""
     interface()
     if fleet.control is not None:
         acme.serve([str(urlsplit(fleet.control.acme.directory).hostname)])
-    people = directory.people(fleet)
-    if fleet.access is not None:
+    if fleet.access is not None and not logins.bridged(fleet):
         ldap = fleet.access.vault.ldap
         within = f"{directory.ENTITIES},"
         if not ldap.user_dn.startswith(within):
             raise RehearsalError(f"access.vault.ldap.user_dn {ldap.user_dn!r}: the rehearsal only has {within}<base>")
         base = ldap.user_dn.removeprefix(within)
-        directory.serve(people, base=base, names=[str(urlsplit(ldap.url).hostname)])
-    return people
+        directory.serve(directory.people(fleet), base=base, names=[str(urlsplit(ldap.url).hostname)])
 
 
 def interface() -> Path:

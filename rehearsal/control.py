@@ -66,7 +66,12 @@ class Doors:
 
     def password(self, person: str) -> str:
         """A made-up person's password."""
-        return (self.folder / "people" / person).read_text().strip()
+        return self.password_file(person).read_text().strip()
+
+    def password_file(self, person: str) -> Path:
+        """Where it is: the fleet's own directory keeps its people apart from those of one outside."""
+        own = self.folder / "netauth" / person
+        return own if own.is_file() else self.folder / "people" / person
 
 
 def doors(stack: str, fleet: Fleet, outputs: Mapping[str, Mapping[str, Any]], folder: Path) -> Doors:
@@ -143,7 +148,7 @@ def tokens(there: Doors, person: str, fleet: Fleet, seconds: float = LOGIN_SECON
                 login.await_known(there.way, found)
                 return found
             problem = f"{person} got {', '.join(sorted(found))} only"
-        except (ApiError, Mistake) as error:
+        except (ApiError, Mistake, FileNotFoundError) as error:
             problem = str(error)
         if time.monotonic() > end:
             raise NotOpenError(f"login of {person}: {problem}")
@@ -154,11 +159,14 @@ Apply = Callable[[Sequence[str], Mapping[str, str]], Outcome]
 """Runs the program: layers (none: all), and what the environment says beyond the rehearsal's own."""
 
 
-def in_order(apply: Apply, look: Callable[[], Doors], fleet: Fleet, person: str, inside: Inside) -> Outcome:
+def in_order(
+    apply: Apply, look: Callable[[], Doors], fleet: Fleet, person: str, inside: Inside, *, bridged: bool
+) -> Outcome:
     """Bring the program up on a control plane that may be new, shut, half made or open.
 
     The very first time its parts come one after the other, since tokens come from a Vault that the program itself
-    brings: ground and servers, then Vault's own policies with the root token, then everything with a person's tokens.
+    brings: ground and servers, then Vault's own policies with the root token, people where Vault asks the
+    fleet's own directory (`bridged`), then everything with a person's tokens.
     """
     root: str | None = None
     if look().reached and inside(lambda: answering(look())):
@@ -177,6 +185,10 @@ def in_order(apply: Apply, look: Callable[[], Doors], fleet: Fleet, person: str,
     begun = apply(("vault",), {"VAULT_TOKEN": root})
     if begun.code != 0:
         return begun
+    if bridged:
+        begun = apply(("people",), {"VAULT_TOKEN": root})
+        if begun.code != 0:
+            return begun
     mine = inside(lambda: tokens(there, person, fleet))
     # It has done what it was for, and somebody else has shown that they have a way in.
     inside(lambda: there.api("vault", root).put("/v1/auth/token/revoke-self"))

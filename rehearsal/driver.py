@@ -22,9 +22,9 @@ from typing import Any
 import yaml
 
 from model import Fleet
-from rehearsal import around, control, engine, people
+from rehearsal import around, control, engine, logins, people
 from rehearsal.preview import answers, ask, wait_for
-from rehearsal.testhosts import base, clean, directory, dns, hosts, network, processes, settings
+from rehearsal.testhosts import base, clean, dns, hosts, network, processes, settings
 from toolchain.places import ROOT, cache, locked
 from toolchain.progress import Estimate, Progress
 
@@ -120,23 +120,23 @@ def in_order(at: Place, config: Path | None = None) -> engine.Outcome:
     fleet = load(data_of(config))
     if fleet.control is None:
         return apply(at, config)
-    person = control.operator_of(fleet, directory.people(fleet))
+    person = control.operator_of(fleet, logins.who_logs_in(fleet))
 
     def doors() -> control.Doors:
         return control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
 
     def part(only: Sequence[str], tokens: Mapping[str, str]) -> engine.Outcome:
-        if only:
+        if only and "people" not in only:
             return apply(at, config, only=only, tokens=tokens)
         # The directory's server is ground: it stands by now, and people need it.
         into = people_doors(at, fleet)
         mine = people.tokens(into)
-        outcome = apply(at, config, tokens={**tokens, **mine})
+        outcome = apply(at, config, only=only, tokens={**tokens, **mine})
         if outcome.code == 0:
             people.settle(into, mine)
         return outcome
 
-    return control.in_order(part, doors, fleet, person, network.from_internet)
+    return control.in_order(part, doors, fleet, person, network.from_internet, bridged=logins.bridged(fleet))
 
 
 def people_doors(at: Place, fleet: Fleet) -> people.Doors:
@@ -152,7 +152,7 @@ def operators_tokens(at: Place) -> dict[str, str]:
     if fleet.control is None:
         return {}
     there = control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
-    person = control.operator_of(fleet, directory.people(fleet))
+    person = control.operator_of(fleet, logins.who_logs_in(fleet))
     mine = people.tokens(people_doors(at, fleet))
     return network.from_internet(lambda: control.tokens(there, person, fleet)) | mine
 

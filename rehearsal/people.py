@@ -13,15 +13,14 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from components.roster import directory
 from model import Fleet
-from model.roster import in_effect
 from rehearsal import checks, engine
 from rehearsal.control import NotOpenError
+from rehearsal.logins import members
 from rehearsal.testhosts import settings
 from toolchain.places import ROOT
 
@@ -138,14 +137,6 @@ def settle(doors: Doors, token: Mapping[str, str]) -> None:
         file = doors.passwords / handle
         file.touch(mode=0o600)
         file.write_text(secret + "\n")
-
-
-def members(fleet: Fleet) -> list[str]:
-    """Who is a member today."""
-    roster, today = fleet.roster, datetime.now(UTC).date()
-    if roster is None:
-        return []
-    return [handle for handle, one in sorted(roster.people.items()) if in_effect(one, roster.settings, today)]
 
 
 def operator_of(fleet: Fleet) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -48,14 +49,14 @@ def checked(checks: Sequence[Check]) -> bool:
     return not any(check.wrong for check in checks)
 
 
-def next_steps(hosts: Mapping[str, Mapping[str, Any]], zone: str, operator: str | None = None) -> None:
-    """What can be tried while the rehearsal runs; `operator`: who logs in to its control plane, if it has one."""
+def next_steps(hosts: Mapping[str, Mapping[str, Any]], zone: str, login: tuple[str, Path] | None = None) -> None:
+    """What can be tried while the rehearsal runs; `login`: who logs in to its control plane, and with which file."""
     console = Console(width=120, highlight=False)
     table = Table("try", "what it shows", title="It is left running", title_justify="left")
     table.add_row(". ./activate", "a shell inside the rehearsal; the lines below are for it")
-    if operator:
-        login = f'eval "$(fleet login --as {operator} < $FLEET_RUN/operator/people/{operator})"'
-        table.add_row(login, "tokens of an hour for the lines below")
+    if login:
+        line = f'eval "$(fleet login --as {login[0]} < $FLEET_RUN/{login[1]})"'
+        table.add_row(line, "tokens of an hour for the lines below")
         table.add_row("fleet status", "how the control plane and its services are")
     table.add_row("pulumi preview -s local", "nothing to do; then edit stacks/local and look again")
     table.add_row("pulumi preview -s local --refresh", "the same, after looking at each host for edits by hand")

@@ -22,6 +22,7 @@ from rehearsal.cloud.zones import state_json
 
 PACKAGES = ("digitalocean", "aws", "gcp", "github", *PASSING)
 COMMANDS = ("ping", "provider", "state", "github", "stop")
+_STOP_POLL = 0.3
 # A call may wait for a machine to boot; a rehearsal boots all at once.
 _WORKERS = 64
 
@@ -129,6 +130,16 @@ class Cloud:
             return json.dumps({"ok": True})
         raise RehearsalError(f"the embedded cloud does not know the command {command!r}: {', '.join(COMMANDS)}")
 
+    def _await_stop(self) -> None:
+        """Wait for a signal or a command.
+
+        In short waits: a signal that comes as a wait begins, or to another thread, is only heard between two of them.
+        """
+        while True:
+            with contextlib.suppress(queue.Empty):
+                self.stopping.get(timeout=_STOP_POLL)
+                return
+
     def serve(self) -> None:
         """Answer until told to stop."""
         path = self.run / "cloud.sock"
@@ -149,7 +160,7 @@ class Cloud:
             thread = threading.Thread(target=control.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True)
             thread.start()
             print(f"embedded cloud: serving at {path}{' (plan only)' if self.world.plan_only else ''}", flush=True)
-            self.stopping.get()
+            self._await_stop()
             control.shutdown()
         path.unlink(missing_ok=True)
         sys.stdout.flush()

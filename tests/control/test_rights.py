@@ -17,6 +17,7 @@ from tests.model.change import facts
 
 STACKS = ("local", "prod")
 PARTS = {"nomad": "fleet:control:Nomad", "consul": "fleet:control:Consul", "vault": "fleet:control:Vault"}
+OUTSIDE = {"url": "ldaps://ldap.fleet.example", "certificate_env": "FLEET_LDAP_CA"}
 COUNTS = {
     "nomad:index/namespace:Namespace": {"local": 5, "prod": 6},
     "nomad:index/schedulerConfig:SchedulerConfig": {"local": 1, "prod": 1},
@@ -156,7 +157,13 @@ def test_people_hold_tokens_for_an_hour_and_hosts_for_a_month() -> None:
     assert ledger["control-vault-engine-nomad"].inputs["maxTtl"] == 28800
     assert ledger["control-vault-auth-ldap"].inputs["tokenTtl"] == 3600
     assert ledger["control-vault-auth-ldap"].inputs["tokenExplicitMaxTtl"] == 43200
-    assert ledger["control-vault-auth-ldap"].inputs["certificate"] == DIRECTORY
+    assert "certificate" not in ledger["control-vault-auth-ldap"].inputs, "the bridge is asked on loopback"
+
+
+def test_a_directory_outside_is_trusted_by_what_the_environment_names() -> None:
+    outside = {f"access/vault/ldap/{key}": value for key, value in OUTSIDE.items()}
+    login = program_with(outside)["control-vault-auth-ldap"].inputs
+    assert (login["url"], login["certificate"]) == (OUTSIDE["url"], DIRECTORY)
 
 
 def test_vaults_engines_ask_over_the_fabric_and_trust_the_private_authorities() -> None:

@@ -247,7 +247,7 @@ EDITS = (
     Edit(
         "passwords-in-clear",
         "access.yaml",
-        "      url: ldaps://ldap.fleet.example",
+        "      url: ldap://localhost",
         "      url: ldap://ldap.fleet.example",
         "Passwords leave a host by TLS alone.",
         "would get every password",

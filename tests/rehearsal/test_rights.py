@@ -14,7 +14,8 @@ import pytest
 from cli import login
 from model import Fleet, load
 from rehearsal import control, driver, engine
-from rehearsal.testhosts import directory, network
+from rehearsal.logins import who_logs_in
+from rehearsal.testhosts import network
 from servers import Api, ApiError
 from tests.harness import ROOT
 from tests.rehearsal.rights import Who, cells, disagreements, people
@@ -37,7 +38,7 @@ def doors(rehearsed: Rehearsed, fleet: Fleet) -> control.Doors:
 
 
 def _person(fleet: Fleet, group: str) -> str:
-    return next(name for name, groups in directory.people(fleet).items() if groups == [group])
+    return next(name for name, groups in who_logs_in(fleet).items() if groups == [group])
 
 
 def _tokens(doors: control.Doors, fleet: Fleet, who: Who) -> Mapping[str, str]:
@@ -81,10 +82,10 @@ def test_the_rehearsals_servers_say_what_the_table_says(doors: control.Doors, fl
 
 
 def test_somebody_who_is_in_no_group_gets_a_login_that_opens_nothing(doors: control.Doors, fleet: Fleet) -> None:
+    nobody = next(name for name, groups in who_logs_in(fleet).items() if not groups)
+
     def ask() -> tuple[Mapping[str, str], int | None]:
-        given = login.tokens(
-            doors.api("vault"), directory.NOBODY, doors.password(directory.NOBODY), login.wanted(fleet)
-        )
+        given = login.tokens(doors.api("vault"), nobody, doors.password(nobody), login.wanted(fleet))
         try:
             doors.api("vault", given["VAULT_TOKEN"]).get("/v1/secret/metadata/", list=True)
         except ApiError as error:

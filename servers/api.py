@@ -24,6 +24,8 @@ TOKEN_HEADERS: Final = {"nomad": "X-Nomad-Token", "consul": "X-Consul-Token", "v
 # How long to wait before asking again, once for each entry.
 _AGAIN: Final = (0.2, 0.6)
 _ELECTION_POLL: Final = 0.5
+# A server that starts has what the others know within a few seconds.
+_CATCHING_UP: Final = 6.0
 _LOST = (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
@@ -40,7 +42,8 @@ class Api:
     """One address of one system, with at most one token.
 
     `connect_to` dials "address:port" instead of resolving the name; the certificate is still checked against the name.
-    `patience` is how many seconds a request is repeated while no server leads, an election long; 0 tells it at once.
+    `patience` is how many seconds a request is repeated while no server leads, or one has yet to hear of a token that
+    was good before; 0 tells it at once.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class Api:
         self.ca_file = ca_file
         self.timeout = timeout
         self.patience = patience
+        # Whether the token has opened anything yet.
+        self._known = False
         self._token = token.strip() if token else None
         self._host = parts.netloc
         self._name = parts.hostname
@@ -129,7 +134,8 @@ class Api:
         """One request. A read is repeated when the connection breaks; a write only if it never got to who decides."""
         asked = f"{method} {path}"
         pauses = list(_AGAIN)
-        patient_until = time.monotonic() + self.patience
+        asked_first = time.monotonic()
+        patient_until = asked_first + self.patience
         while True:
             request = self._request(method, path, body, params)
             try:
@@ -143,11 +149,21 @@ class Api:
                 raise unanswered(self.system, self.address, self.connect_to, asked, error) from error
             if answer.status_code >= 300:
                 refusal = refused(self.system, self.address, asked, answer.status_code, answer.text)
-                if refusal.undelivered and time.monotonic() < patient_until:
+                if self._may_pass(refusal) and time.monotonic() < patient_until:
+                    if not refusal.undelivered:
+                        patient_until = min(patient_until, asked_first + _CATCHING_UP)
                     time.sleep(_ELECTION_POLL)
                     continue
                 raise refusal
+            self._known = self.has_token
             return Answer(answer.status_code, answer.headers, _body(answer))
+
+    def _may_pass(self, refusal: ApiError) -> bool:
+        """Whether asking again later may help, without having done anything.
+
+        A token that was good a moment ago is refused by a server that has just started and has yet to hear of it.
+        """
+        return refusal.undelivered or (self._known and refusal.status == 403)
 
     def stream(self, path: str, **params: Any) -> Iterator[bytes]:
         """A body as it comes, for as long as the server keeps sending: logs and events."""

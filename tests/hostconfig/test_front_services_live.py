@@ -30,6 +30,8 @@ def plant() -> Iterator[Plant]:
         made.consul()
         made.supervise()
         made.until(lambda: made.ask(SERVICE, "/")[0] == 200, what="the service")
+        # What was loaded is written down a moment later.
+        made.until(Path(made.place.state, "instances.nft").exists, what="the record of it")
         yield made
 
 

@@ -22,7 +22,8 @@ def rehearsed() -> Rehearsed:
     done = subprocess.run(
         [sys.executable, "-m", "rehearsal", "up"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
     )
-    said = (done.stdout + done.stderr)[-4000:]
+    # What failed is on standard output, after all that was told on the way.
+    said = (done.stderr + done.stdout)[-4000:]
     print(said)
     assert done.returncode == 0, f"the rehearsal does not come up:\n{said}"
     return Rehearsed()

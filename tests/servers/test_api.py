@@ -202,6 +202,21 @@ def test_who_is_patient_waits_for_a_leader(serve: Callable[..., Server], said: s
     assert Api("nomad", address, patience=15).ask(method, "/v1/x").body == {"n": 3}
 
 
+def test_a_token_that_was_good_is_not_given_up_at_once(serve: Callable[..., Server]) -> None:
+    def catching_up(_: Any) -> tuple[int, Any]:
+        return (403, "Permission denied") if len(server.seen) in (2, 3) else (200, {"n": len(server.seen)})
+
+    server = serve(catching_up)
+    address = f"http://127.0.0.1:{server.port}"
+    api = Api("nomad", address, "hush", patience=15)
+    assert [api.get("/v1/x") for _ in range(2)] == [{"n": 1}, {"n": 4}]
+    # One that has never opened anything is just not good.
+    server.seen[:] = server.seen[:1]
+    with pytest.raises(ApiError, match="Permission denied"):
+        Api("nomad", address, "hush", patience=15).get("/v1/x")
+    assert len(server.seen) == 2
+
+
 def test_patience_ends_and_is_not_for_refusals(serve: Callable[..., Server]) -> None:
     server = serve(refusing(500, "No cluster leader"))
     with pytest.raises(ApiError, match="no server leads"):

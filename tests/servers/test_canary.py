@@ -170,7 +170,7 @@ def test_half_is_compared_and_one_version_is_chosen_and_no_request_fails(
         withdrawn = fleet("withdraw", NAME, "-s", "local")
         assert (withdrawn.code, withdrawn.out.splitlines()[-1]) == (
             0,
-            f"withdrawn: version {second} goes on; mend the data",
+            f"withdrawn: version {second} goes on; mend the data, then `make up ONLY=services UP=--refresh`",
         )
         real.wait_for("the canary's end", lambda: not _running(api, "three"), 60)
         time.sleep(3)

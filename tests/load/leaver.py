@@ -1,0 +1,182 @@
+"""One person's ways in to the rehearsal, each tried once a second: when was the last time that it worked?
+
+New logins and live sessions on every host, root by sudo that was asked for its password before, a token of the
+directory, a login at Vault, tokens of Vault, Nomad and Consul that they hold, and the membership at GitHub.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cli import login
+from model import Fleet
+from rehearsal import control, driver, engine, people
+from rehearsal.checks import Operator
+from rehearsal.preview import ask
+from rehearsal.testhosts import network, settings
+from servers import ApiError
+
+PAUSE = 1.0
+SELF = {
+    "vault": ("VAULT_TOKEN", "/v1/auth/token/lookup-self"),
+    "nomad": ("NOMAD_TOKEN", "/v1/acl/token/self"),
+    "consul": ("CONSUL_HTTP_TOKEN", "/v1/acl/token/self"),
+}
+# What a session says every second, and whether it could still become root.
+SESSION = (
+    'read secret; echo "$secret" | sudo -S -v 2>/dev/null; '
+    "while :; do sudo -n true 2>/dev/null && echo root || echo in; sleep 1; done"
+)
+
+
+@dataclass
+class Way:
+    """One way in: `works` is asked again and again; `last` is when it last worked."""
+
+    name: str
+    works: Callable[[], bool]
+    last: float = 0.0
+    first: float = 0.0
+
+    def watch(self, ended: threading.Event) -> None:
+        """Try once a second until told to end."""
+        while not ended.is_set():
+            begun = time.monotonic()
+            if self.works():
+                # It worked at some moment of the try: the later end counts.
+                self.last = time.monotonic()
+                self.first = self.first or self.last
+            ended.wait(max(0.0, PAUSE - (time.monotonic() - begun)))
+
+
+class Session:
+    """A live session on a host, and what sudo remembers in it."""
+
+    def __init__(self, argv: list[str], secret: str) -> None:
+        self.child = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self.child.stdin is not None
+        self.child.stdin.write(f"{secret}\n")
+        self.child.stdin.flush()
+        self.heard = self.root = 0.0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.child.stdout is not None
+        for line in self.child.stdout:
+            self.heard = time.monotonic()
+            if line.strip() == "root":
+                self.root = self.heard
+
+    def close(self) -> None:
+        """End it from this side."""
+        self.child.kill()
+        self.child.wait(10)
+
+
+@dataclass
+class Leaver:
+    """Somebody of the roster, with all that they can try."""
+
+    name: str
+    fleet: Fleet
+    hosts: tuple[str, ...]
+    sudo: bool
+    at: driver.Place = field(default_factory=driver.place)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def doors(self) -> people.Doors:
+        return people.Doors(self.fleet, self.at.run, driver.outputs(self.at), self.at.key)
+
+    @property
+    def control(self) -> control.Doors:
+        return control.doors(engine.STACK, self.fleet, driver.outputs(self.at), self.at.key.parent)
+
+    @property
+    def secret(self) -> str:
+        return (self.doors.passwords / self.name).read_text().strip()
+
+    def ssh(self, host: str, command: str) -> list[str]:
+        """The command line of an ssh of theirs."""
+        words = Operator(people.key_folder(self.at.run) / self.name, self.known_hosts, self.doors.outputs)
+        argv = [word.replace("deploy@", f"{self.name}@") for word in words.ssh(host, command)]
+        return engine.inside_network(argv, settings.internet())
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.at.run / "operator" / "known_hosts"
+
+    def comes_in(self, host: str) -> bool:
+        """Whether a new login on a host succeeds."""
+        try:
+            done = subprocess.run(self.ssh(host, "true"), capture_output=True, timeout=20, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+    def enter(self) -> None:
+        """Come in everywhere: sessions that stay, and tokens."""
+        for host in self.hosts:
+            self.sessions[host] = Session(self.ssh(host, SESSION), self.secret if self.sudo else "")
+        wanted = login.wanted(self.fleet)
+        self.tokens = network.from_internet(
+            lambda: login.tokens(self.control.api("vault"), self.name, self.secret, wanted)
+        )
+
+    def holds(self, system: str) -> bool:
+        """Whether a token that they hold is good."""
+        variable, path = SELF[system]
+        return self._asked(lambda: self.control.api(system, self.tokens[variable]).get(path))
+
+    def vault_lets_in(self) -> bool:
+        body = {"password": self.secret}
+        return self._asked(lambda: self.control.api("vault").put(f"/v1/auth/ldap/login/{self.name}", body))
+
+    def directory_lets_in(self) -> bool:
+        found = people.ask(self.doors, {"verb": "token", "name": self.name, "secret": self.secret, "patience": 5.0})
+        return "token" in found
+
+    def at_github(self) -> bool:
+        organisation = self.fleet.roster.github.organisation.name  # type: ignore[union-attr]
+        path = f"/orgs/{organisation}/memberships/{self.name}"
+        found: Mapping[str, Any] = ask(self.at.socket, {"cmd": "github", "method": "GET", "path": path})
+        return bool(found["status"] == 200)
+
+    def ways(self) -> list[Way]:
+        """All of them."""
+        found = [Way(f"login on {host}", lambda host=host: self.comes_in(host)) for host in self.hosts]  # type: ignore[misc]
+        for host, session in self.sessions.items():
+            found.append(Way(f"session on {host}", lambda s=session: time.monotonic() - s.heard < 1.5))  # type: ignore[misc]
+            if self.sudo:
+                found.append(Way(f"root on {host}", lambda s=session: time.monotonic() - s.root < 1.5))  # type: ignore[misc]
+        found += [
+            Way(f"token of {system}", lambda system=system: self.holds(system))  # type: ignore[misc]
+            for system, (variable, _) in SELF.items()
+            if variable in self.tokens
+        ]
+        found.append(Way("login at Vault", self.vault_lets_in))
+        found.append(Way("login at the directory", self.directory_lets_in))
+        found.append(Way("member at GitHub", self.at_github))
+        return found
+
+    def close(self) -> None:
+        """End what is left of the sessions."""
+        for session in self.sessions.values():
+            session.close()
+
+    def _asked(self, action: Callable[[], Any]) -> bool:
+        try:
+            network.from_internet(action)
+        except ApiError as error:
+            # No answer is no proof that they are out.
+            return error.unavailable
+        return True

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cli import login
+from cli.roster_github import organisation
 from model import Fleet
 from rehearsal import control, driver, engine, people
 from rehearsal.checks import Operator
@@ -146,8 +147,7 @@ class Leaver:
         return "token" in found
 
     def at_github(self) -> bool:
-        organisation = self.fleet.roster.github.organisation.name  # type: ignore[union-attr]
-        path = f"/orgs/{organisation}/memberships/{self.name}"
+        path = f"/orgs/{organisation(self.fleet)}/memberships/{self.name}"
         found: Mapping[str, Any] = ask(self.at.socket, {"cmd": "github", "method": "GET", "path": path})
         return bool(found["status"] == 200)
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -110,7 +110,7 @@ def one(rehearsed: Rehearsed, copy: Copy, name: str, cut: str | None = None, lim
         ended = threading.Event()
         undo.callback(ended.set)
         watching = [pool.submit(way.watch, ended) for way in ways]
-        _all_work(ways)
+        _all_work(ways, watching)
         if cut:
             undo.enter_context(cut_off(cut))
         leave(copy, name)
@@ -134,10 +134,13 @@ def _patiently(leaver: Leaver) -> None:
             time.sleep(1)
 
 
-def _all_work(ways: Sequence[Way]) -> None:
+def _all_work(ways: Sequence[Way], watching: Sequence[Future[None]]) -> None:
     """A way that never worked proves nothing by failing."""
     end = time.monotonic() + 30
     while missing := [way.name for way in ways if not way.first]:
+        for future in watching:
+            if future.done():
+                future.result()
         if time.monotonic() > end:
             raise SystemExit(f"never worked: {', '.join(missing)}")
         time.sleep(0.2)

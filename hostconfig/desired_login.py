@@ -48,7 +48,7 @@ class LoginWish(Strict):
     """How old an answer may be that still counts."""
     fresh_seconds: int = Field(default=10, ge=0, le=60)
     """How old an answer may be that is not asked for again, while the directory answers."""
-    refresh_seconds: int = Field(default=30, ge=1, le=24 * 3600)
+    refresh_seconds: int = Field(default=15, ge=1, le=24 * 3600)
     drill_hours: int = Field(default=24, ge=1, le=366 * 24)
     loss_percent: int = Field(default=25, ge=1, le=100)
     """A greater part of all keys gone at once is damage, and not their owners' doing."""

@@ -118,7 +118,7 @@ class Login(Strict):
 
     deadline_seconds: int = Field(default=2, ge=1, le=30, description="for one login, however often sshd asks in it")
     cache_minutes: int = Field(default=15, ge=1, le=24 * 60, description="how old an answer may be that still counts")
-    refresh_seconds: int = Field(default=30, ge=5, le=3600, description="how often a host asks anew by itself")
+    refresh_seconds: int = Field(default=15, ge=5, le=3600, description="how often a host asks anew by itself")
     shell: str = Field(default="/bin/bash", pattern=r"^(/[a-z0-9._-]+)+$")
     home: str = Field(default="/home", pattern=r"^(/[a-z0-9._-]+)+$", description="folder of people's own folders")
 

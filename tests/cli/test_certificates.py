@@ -22,9 +22,13 @@ NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of its own with the stack local, where the first mirror answers and nobody else does."""
+    """A project of its own with the stack local and a directory outside; the first mirror answers and nobody else."""
     shutil.copy(ROOT / "Pulumi.local.yaml", tmp_path)
     shutil.copytree(ROOT / "stacks" / "local", tmp_path / "stacks" / "local")
+    access = tmp_path / "stacks" / "local" / "access.yaml"
+    own, outside = "url: ldap://localhost", "url: ldaps://ldap.fleet.example"
+    assert own in access.read_text()
+    access.write_text(access.read_text().replace(own, outside))
     monkeypatch.setattr(places, "ROOT", tmp_path)
     monkeypatch.setattr(certificates, "now", lambda: NOW)
 

@@ -174,7 +174,7 @@ def joined(rehearsed: Rehearsed, count: int, cache_minutes: int | None = None) -
     copy, before = Copy("leavings"), rehearsed.at.run / "operator" / "before-leavings.json"
     stack(rehearsed, "export", before)
     first = claimed(rehearsed.at.run, count)
-    cached = ("roster/roster.yaml", "cache_minutes: 15", f"cache_minutes: {cache_minutes}")
+    cached = ("roster/settings.yaml", "cache_minutes: 15", f"cache_minutes: {cache_minutes}")
     only = ["people", *(["ground"] if cache_minutes is not None else [])]
     try:
         join(copy, rehearsed.at.run, first, count)

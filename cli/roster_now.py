@@ -19,7 +19,7 @@ from cli.mistake import Mistake
 from cli.roster_words import roster_of
 from cli.together import ask
 from cli.way_in import TOKEN, System, WayIn
-from components.roster.rights import token_roles, vault_policies
+from components.roster.rights import of_kind, rights, token_roles
 from model import Fleet
 from providers.netauth.calls import Calls, NetAuthError
 from providers.netauth.client import Client
@@ -78,7 +78,7 @@ def settle(way: WayIn, as_of: date, seconds: float = SECONDS) -> Report:
     fleet = way.fleet
     roster = roster_of(fleet)
     gone = [handle for handle, person in sorted(roster.people.items()) if person.left is not None]
-    allowed = vault_policies(fleet, as_of)
+    allowed = of_kind(rights(fleet, as_of), "vault-policy")
     calls = {
         **_tokens(way, gone),
         "Vault": lambda: tokens.revoke_beyond(_api(way, "vault"), allowed),

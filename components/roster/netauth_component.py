@@ -12,7 +12,7 @@ import pulumi
 from components.born import from_environment
 from components.roster import directory
 from components.roster.netauth_plan import Entity, Keys, in_data, plan
-from components.roster.rights import plain, rights, roles_of, token_roles, vault_policies
+from components.roster.rights import Rights, of_kind, plain, rights, roles_of, token_roles
 from model import Fleet
 from model.roster import Person
 from model.roster_change import ledger
@@ -52,23 +52,24 @@ class Directory(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DirectoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fleet:roster:Directory", name, None, opts)
-        self.ledger = self._ledger(args)
+        held = rights(args.fleet, args.as_of)
+        self.ledger = self._ledger(args, held)
         self.entities = self._people(args)
-        self._tokens(args)
+        self._tokens(args, held)
         self.register_outputs({"entities": len(self.entities)})
 
-    def _ledger(self, args: DirectoryArgs) -> pulumi.Resource:
+    def _ledger(self, args: DirectoryArgs, held: Rights) -> pulumi.Resource:
         assert args.fleet.roster is not None
         return sdk.Ledger(
             "roster-ledger",
             known=ledger(args.fleet.roster),
-            rights=plain(rights(args.fleet, args.as_of)),
+            rights=plain(held),
             roles=roles_of(args.fleet),
             as_of=args.as_of,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _tokens(self, args: DirectoryArgs) -> None:
+    def _tokens(self, args: DirectoryArgs, held: Rights) -> None:
         control, roles, roster = args.fleet.control, token_roles(args.fleet), args.fleet.roster
         if control is None or not roles or roster is None:
             return
@@ -77,7 +78,7 @@ class Directory(pulumi.ComponentResource):
         sdk.Tokens(
             "roster-tokens",
             gone=gone,
-            allowed=vault_policies(args.fleet, args.as_of),
+            allowed=of_kind(held, "vault-policy"),
             addresses={system: f"https://{getattr(names, system)}" for system in ("vault", "nomad", "consul")},
             roles=roles,
             # Behind the lock: whoever is locked gets no new token for those that end here.

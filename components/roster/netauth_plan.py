@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from components.roster.rights import rights
+from components.roster.rights import of_kind, rights
 from model import Fleet
 from model.roster import Person, Roster, in_effect
 from providers.netauth.belongings import fingerprint
@@ -62,11 +62,9 @@ def plan(fleet: Fleet, as_of: date, keys: Keys = in_data) -> Directory | None:
     if roster is None or roster.settings.netauth is None:
         return None
     held = rights(fleet, as_of)
-    member_of = {
-        handle: tuple(sorted(one.where for one in its if one.kind == "netauth-group")) for handle, its in held.items()
-    }
+    member_of = of_kind(held, "netauth-group")
     entities = [
-        _entity(handle, person, roster, member_of[handle], keys)
+        _entity(handle, person, roster, tuple(member_of[handle]), keys)
         for handle, person in sorted(roster.people.items())
         if person.netauth is not None and (person.left is not None or in_effect(person, roster.settings, as_of))
     ]

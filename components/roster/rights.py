@@ -84,12 +84,9 @@ def from_plain(said: Mapping[str, list[str]]) -> dict[str, frozenset[Right]]:
     return {handle: frozenset(map(right, its)) for handle, its in sorted(said.items())}
 
 
-def vault_policies(fleet: Fleet, as_of: date) -> dict[str, list[str]]:
-    """What everybody's tokens of Vault may carry on a day; nothing for who left."""
-    return {
-        handle: sorted(one.where for one in held if one.kind == "vault-policy")
-        for handle, held in rights(fleet, as_of).items()
-    }
+def of_kind(held: Rights, kind: Kind) -> dict[str, list[str]]:
+    """What everybody's rights of one kind are about, sorted; nothing for who left."""
+    return {handle: sorted(one.where for one in its if one.kind == kind) for handle, its in held.items()}
 
 
 def token_roles(fleet: Fleet) -> dict[str, list[str]]:

@@ -8,28 +8,25 @@ people gain and lose. What is refused and what is said is decided in the data's 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
-from providers.base.diffing import detailed
-from providers.base.resource import Created, Diff, Failure, Read, Resource
-from providers.base.values import Bag, contains_unknown, reveal
-
-_NEEDED: Final = ("people", "rights", "as_of")
-# The rest is how a change is judged and told, and is nothing to do by itself.
-_JUDGED: Final = ("people", "rights")
+from providers.base.resource import Created, Diff, Failure
+from providers.base.values import Bag, reveal
+from providers.netauth.record import Record
 
 
-class Ledger(Resource):
+class Ledger(Record):
     """Inputs: those of model.roster_change.ledger; rights, as plain; roles of each machine; as_of, a day."""
 
     token = "netauth:index:Ledger"
+    needed = ("people", "rights", "as_of")
+    # The rest is how a change is judged and told, and is nothing to do by itself.
+    judged = ("people", "rights")
 
     def check(self, inputs: Bag, olds: Bag) -> tuple[Bag, list[Failure]]:
-        missing = [name for name in _NEEDED if inputs.get(name) is None]
-        if missing:
-            return inputs, [Failure(name, f"{name} is missing") for name in missing]
-        if contains_unknown(inputs):
-            return inputs, [Failure("", "people come from the data alone: an output in the ledger could not be judged")]
+        unjudged = self.faults(inputs, "people come from the data alone: an output in the ledger could not be judged")
+        if unjudged:
+            return inputs, unjudged
         # Only where it is needed: the plugin starts without reading the program's data model.
         from model.roster_change import problems
 
@@ -38,11 +35,8 @@ class Ledger(Resource):
         return inputs, [Failure("people", text) for text in problems(before, now, date.fromisoformat(now["as_of"]))]
 
     def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
-        found = detailed(
-            {name: old_inputs.get(name) for name in _JUDGED}, {name: new_inputs.get(name) for name in _JUDGED}
-        )
         self._tell(old_inputs, new_inputs)
-        return Diff(bool(found), found)
+        return super().diff(id, old_inputs, old_outputs, new_inputs)
 
     def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
         if preview:
@@ -51,12 +45,6 @@ class Ledger(Resource):
 
     def update(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag, *, preview: bool) -> Bag:  # noqa: A002
         return dict(new_inputs)
-
-    def read(self, id: str, inputs: Bag, outputs: Bag) -> Read | None:  # noqa: A002
-        return Read(id, inputs, outputs)
-
-    def delete(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
-        """Nothing: it is a record."""
 
     def _tell(self, before: Bag, after: Bag) -> None:
         from components.roster.rights import from_plain

@@ -8,37 +8,25 @@ sessions on hosts, which end with the hosts' own look at the directory.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from providers.base.diffing import detailed
-from providers.base.resource import Created, Diff, Failure, ProviderError, Read, Resource
-from providers.base.values import Bag, contains_unknown, reveal
+from providers.base.resource import Created, Failure, ProviderError
+from providers.base.values import Bag, reveal
+from providers.netauth.record import Record
 from servers import Api, ApiError, System, from_environment, tokens
 from servers.environment import TOKENS
 
-_NEEDED: Final = ("gone", "allowed", "addresses", "roles")
-# Where the servers are, and by which roles tokens are made, says how to look and is nothing to do by itself.
-_JUDGED: Final = ("gone", "allowed")
 
-
-class Tokens(Resource):
+class Tokens(Record):
     """Inputs: gone, handles; allowed, handle to policies of Vault; addresses and roles, by system. Outputs: inputs."""
 
     token = "netauth:index:Tokens"
+    needed = ("gone", "allowed", "addresses", "roles")
+    # Where the servers are, and by which roles tokens are made, says how to look and is nothing to do by itself.
+    judged = ("gone", "allowed")
 
     def check(self, inputs: Bag, olds: Bag) -> tuple[Bag, list[Failure]]:
-        missing = [name for name in _NEEDED if inputs.get(name) is None]
-        if missing:
-            return inputs, [Failure(name, f"{name} is missing") for name in missing]
-        if contains_unknown({name: inputs[name] for name in _JUDGED}):
-            return inputs, [Failure("", "who may hold what comes from the data alone, and is never an output")]
-        return inputs, []
-
-    def diff(self, id: str, old_inputs: Bag, old_outputs: Bag, new_inputs: Bag) -> Diff:  # noqa: A002
-        found = detailed(
-            {name: old_inputs.get(name) for name in _JUDGED}, {name: new_inputs.get(name) for name in _JUDGED}
-        )
-        return Diff(bool(found), found)
+        return inputs, self.faults(inputs, "who may hold what comes from the data alone, and is never an output")
 
     def create(self, inputs: Bag, *, preview: bool, timeout: float) -> Created:
         """A record only: who left before it began is `fleet settle`'s."""
@@ -48,12 +36,6 @@ class Tokens(Resource):
         if not preview:
             self._end(reveal(old_inputs), reveal(new_inputs))
         return dict(new_inputs)
-
-    def read(self, id: str, inputs: Bag, outputs: Bag) -> Read | None:  # noqa: A002
-        return Read(id, inputs, outputs)
-
-    def delete(self, id: str, inputs: Bag, outputs: Bag) -> None:  # noqa: A002
-        """Nothing: a fleet without a roster has other ways to say who may what."""
 
     def _end(self, before: Any, now: Any) -> None:
         gone = sorted(set(now["gone"]) - set(before["gone"]))

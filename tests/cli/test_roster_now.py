@@ -22,7 +22,7 @@ from cli.login import login, wanted
 from cli.way_in import ADDRESS, TOKEN, System
 from components.control.plan import plan
 from components.ground import connections
-from components.roster.rights import token_roles, vault_policies
+from components.roster.rights import of_kind, rights, token_roles
 from model import load
 from providers.base.resource import ProviderError
 from providers.base.values import Bag
@@ -298,7 +298,7 @@ def test_an_up_ends_the_tokens_of_who_left_and_of_who_may_less(world: World, mon
     his, hers, other = world.enter("bo"), world.enter("ann"), world.enter("gus")
     resource, said = Tokens(), list[str]()
     monkeypatch.setattr(resource, "log", lambda text, **_: said.append(text))
-    allowed = vault_policies(fleet, date.fromisoformat(DAY))
+    allowed = of_kind(rights(fleet, date.fromisoformat(DAY)), "vault-policy")
     inputs: Bag = {
         "gone": ["ivy"],
         "allowed": allowed,

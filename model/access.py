@@ -8,6 +8,7 @@ from what machines do, so it is not written here.
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
@@ -190,6 +191,16 @@ class Ldap(Strict):
     group_attribute: Text = "memberOf"
     token_seconds: int = Field(default=3600, ge=60, le=LONGEST_LOGIN, description="life of a login, unless renewed")
     longest_seconds: int = Field(default=LONGEST_LOGIN, ge=60, le=LONGEST_LOGIN, description="life with renewals")
+
+    @property
+    def host(self) -> str:
+        """Whom Vault asks."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether it asks its own host: a bridge to a directory that is elsewhere."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
 class Group(Strict):

@@ -25,7 +25,7 @@ def serve(fleet: Fleet) -> None:
         if not ldap.user_dn.startswith(within):
             raise RehearsalError(f"access.vault.ldap.user_dn {ldap.user_dn!r}: the rehearsal only has {within}<base>")
         base = ldap.user_dn.removeprefix(within)
-        directory.serve(directory.people(fleet), base=base, names=[str(urlsplit(ldap.url).hostname)])
+        directory.serve(directory.people(fleet), base=base, names=[ldap.host])
 
 
 def interface() -> Path:

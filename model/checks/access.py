@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterator
-from urllib.parse import urlsplit
 
 from model.access import Access, ConsulRules, NamespaceRule, NomadRules
 from model.checks.rule import Found
@@ -269,9 +268,7 @@ def directories_are_asked_in_private(fleet: Fleet) -> Iterator[Found]:
     if fleet.access is None:
         return
     ldap = fleet.access.vault.ldap
-    host = urlsplit(ldap.url).hostname or ""
-    loopback = host in ("localhost", "::1") or host.startswith("127.")
-    if ldap.url.startswith("ldap:") and not ldap.starttls and not loopback:
+    if ldap.url.startswith("ldap:") and not ldap.starttls and not ldap.on_loopback:
         what = f"{ldap.url} would get every password as it is typed"
         yield Found(("access", "vault", "ldap", "url"), what, "write ldaps://, or starttls: true")
 

@@ -134,8 +134,7 @@ class Api:
         """One request. A read is repeated when the connection breaks; a write only if it never got to who decides."""
         asked = f"{method} {path}"
         pauses = list(_AGAIN)
-        asked_first = time.monotonic()
-        patient_until = asked_first + self.patience
+        begun = time.monotonic()
         while True:
             request = self._request(method, path, body, params)
             try:
@@ -149,21 +148,21 @@ class Api:
                 raise unanswered(self.system, self.address, self.connect_to, asked, error) from error
             if answer.status_code >= 300:
                 refusal = refused(self.system, self.address, asked, answer.status_code, answer.text)
-                if self._may_pass(refusal) and time.monotonic() < patient_until:
-                    if not refusal.undelivered:
-                        patient_until = min(patient_until, asked_first + _CATCHING_UP)
+                if time.monotonic() - begun < self._patience_with(refusal):
                     time.sleep(_ELECTION_POLL)
                     continue
                 raise refusal
             self._known = self.has_token
             return Answer(answer.status_code, answer.headers, _body(answer))
 
-    def _may_pass(self, refusal: ApiError) -> bool:
-        """Whether asking again later may help, without having done anything.
+    def _patience_with(self, refusal: ApiError) -> float:
+        """For how many seconds asking again may help; nothing was done yet.
 
         A token that was good a moment ago is refused by a server that has just started and has yet to hear of it.
         """
-        return refusal.undelivered or (self._known and refusal.status == 403)
+        if refusal.undelivered:
+            return self.patience
+        return min(self.patience, _CATCHING_UP) if self._known and refusal.status == 403 else 0.0
 
     def stream(self, path: str, **params: Any) -> Iterator[bytes]:
         """A body as it comes, for as long as the server keeps sending: logs and events."""

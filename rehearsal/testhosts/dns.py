@@ -88,11 +88,6 @@ def current() -> processes.Process | None:
     return process if process and processes.alive(process) else None
 
 
-def named_as_nsd(process: processes.Process) -> bool:
-    """Whether it is one of nsd's own: once they are up they go by "nsd: main", "nsd: xfrd" and "nsd: server 1"."""
-    return processes.name_of(process).partition(":")[0] == "nsd"
-
-
 def serve(zones_dir: Path | None = None) -> None:
     """Start the server, or bring the running one up to date; returns when it answers."""
     settings.require_root()
@@ -110,12 +105,7 @@ def serve(zones_dir: Path | None = None) -> None:
             control("reconfig")
             control("reload")
             return
-        # A server of a crashed run may still hold the address; one that was just starting may fork once more.
-        while left := [one for one in processes.survivors() if named_as_nsd(one)]:
-            if stubborn := processes.end(left):
-                raise RehearsalError(
-                    f"nsd of an earlier run cannot be ended: {', '.join(str(p.pid) for p in stubborn)}"
-                )
+        processes.end_survivors("nsd")
         socket_path().unlink(missing_ok=True)
         command = [
             tool("nsenter"),

@@ -144,6 +144,19 @@ def survivors() -> list[Process]:
     return found
 
 
+def end_survivors(program: str) -> None:
+    """End what a crashed run left of a program, whose record may be lost and who may still hold an address.
+
+    Some rename their processes once they are up: nsd's go by "nsd: main", "nsd: xfrd", "nsd: server 1". One that was
+    just starting may fork once more. Raises RehearsalError for one that cannot be ended.
+    """
+    while left := [one for one in survivors() if name_of(one).partition(":")[0] == program]:
+        if stubborn := end(left):
+            raise settings.RehearsalError(
+                f"{program} of an earlier run cannot be ended: {', '.join(str(one.pid) for one in stubborn)}"
+            )
+
+
 def send(process: Process, number: int) -> bool:
     """Signal exactly this process; False if it is gone."""
     try:

@@ -28,8 +28,7 @@ def stop(name: str) -> None:
 def start(name: str, argv: Sequence[str], ready: Callable[[], bool], env: Mapping[str, str] | None = None) -> None:
     """Start it in the internet and wait until it is ready."""
     program = argv[0].rsplit("/", 1)[-1]
-    # One of a crashed run, whose record is lost, may still hold the address.
-    processes.end(one for one in processes.survivors() if processes.name_of(one) == program)
+    processes.end_survivors(program)
     command = [tool("nsenter"), f"--net={netns_path(settings.internet())}", "--", tool(argv[0]), *argv[1:]]
     clean = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **(env or {})}
     processes.spawn(name, command, env=clean)

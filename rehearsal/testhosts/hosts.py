@@ -212,11 +212,23 @@ def execute_in(name: str, *argv: str, check: bool = True) -> subprocess.Complete
 
 def entering(name: str) -> list[str]:
     """The words before a command that put it inside a host."""
+    clean = [tool("env"), "-i", f"PATH={PATH}", "HOME=/root", "TERM=" + os.environ.get("TERM", "dumb")]
+    return [*_nsenter(name), "--all", "--root", "--wd", "--", *clean]
+
+
+def entering_network(name: str) -> list[str]:
+    """The words before a command that give it a host's network, and nothing else of it.
+
+    By its process: who starts a host in mounts of its own, as the embedded cloud does, has the network's name there.
+    """
+    return [*_nsenter(name), "--net", "--"]
+
+
+def _nsenter(name: str) -> list[str]:
     init = init_of(name)
     if not init:
         raise RehearsalError(f"host {name} does not run; `python -m rehearsal.testhosts list` shows what does")
-    clean = [tool("env"), "-i", f"PATH={PATH}", "HOME=/root", "TERM=" + os.environ.get("TERM", "dumb")]
-    return [tool("nsenter"), f"--target={init.pid}", "--all", "--root", "--wd", "--", *clean]
+    return [tool("nsenter"), f"--target={init.pid}"]
 
 
 def stop(name: str, wipe: bool = False) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal import driver, engine
-from rehearsal.testhosts import settings
+from rehearsal.testhosts import hosts
 from tests.rehearsal.support import CONTROL_HOSTS, SEVENTH, SIX, Rehearsed, copied, grounds
 from toolchain.places import ROOT
 
@@ -43,12 +43,12 @@ def flowing(rehearsed: Rehearsed) -> Iterator[Flow]:
     address = driver.outputs(rehearsed.at)[HEARER]["fabric"]
     run = [sys.executable, str(FLOW)]
     hearer = subprocess.Popen(
-        engine.inside_network([*run, "hear", str(PORT)], settings.netns_of(HEARER)), stdout=subprocess.PIPE, text=True
+        [*hosts.entering_network(HEARER), *run, "hear", str(PORT)], stdout=subprocess.PIPE, text=True
     )
     assert hearer.stdout is not None
     assert hearer.stdout.readline().strip() == "ready"
     sender = subprocess.Popen(
-        engine.inside_network([*run, "send", address, str(PORT), str(RATE)], settings.netns_of(SENDER)),
+        [*hosts.entering_network(SENDER), *run, "send", address, str(PORT), str(RATE)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     flow = Flow()

@@ -53,6 +53,7 @@ class Operator:
     key: Path
     known_hosts: Path
     hosts: Mapping[str, Mapping[str, Any]]
+    account: str = ACCOUNT
 
     def ssh(self, host: str, command: str) -> list[str]:
         """The ssh command line for a host."""
@@ -60,7 +61,7 @@ class Operator:
         words = [word for option in options for word in ("-o", option)]
         words += ["-o", f"UserKnownHostsFile={self.known_hosts}", "-F", "none", "-i", str(self.key)]
         at = self.hosts[host]
-        return ["ssh", *words, "-p", str(int(at["port"])), f"{ACCOUNT}@{at['ipv4']}", command]
+        return ["ssh", *words, "-p", str(int(at["port"])), f"{self.account}@{at['ipv4']}", command]
 
     def write_known_hosts(self) -> None:
         """Hold every login to the host keys of the stack."""

@@ -6,12 +6,12 @@ directory, a login at Vault, tokens of Vault, Nomad and Consul that they hold, a
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cli import login
@@ -94,27 +94,30 @@ class Leaver:
     sessions: dict[str, Session] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
 
-    @property
+    # What follows does not change while they are here, and is asked by every try of every way in.
+
+    @functools.cached_property
+    def reached(self) -> dict[str, dict[str, Any]]:
+        return driver.outputs(self.at)
+
+    @functools.cached_property
     def doors(self) -> people.Doors:
-        return people.Doors(self.fleet, self.at.run, driver.outputs(self.at), self.at.key)
+        return people.Doors(self.fleet, self.at.run, self.reached, self.at.key)
 
-    @property
+    @functools.cached_property
     def control(self) -> control.Doors:
-        return control.doors(engine.STACK, self.fleet, driver.outputs(self.at), self.at.key.parent)
+        return control.doors(engine.STACK, self.fleet, self.reached, self.at.key.parent)
 
-    @property
+    @functools.cached_property
     def secret(self) -> str:
-        return (self.doors.passwords / self.name).read_text().strip()
+        return self.control.password(self.name)
 
     def ssh(self, host: str, command: str) -> list[str]:
         """The command line of an ssh of theirs."""
-        words = Operator(people.key_folder(self.at.run) / self.name, self.known_hosts, self.doors.outputs)
-        argv = [word.replace("deploy@", f"{self.name}@") for word in words.ssh(host, command)]
-        return engine.inside_network(argv, settings.internet())
-
-    @property
-    def known_hosts(self) -> Path:
-        return self.at.run / "operator" / "known_hosts"
+        key, known = people.key_folder(self.at.run) / self.name, self.at.run / "operator" / "known_hosts"
+        return engine.inside_network(
+            Operator(key, known, self.reached, self.name).ssh(host, command), settings.internet()
+        )
 
     def comes_in(self, host: str) -> bool:
         """Whether a new login on a host succeeds."""

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from components.roster import directory
 from model import load
 from rehearsal import driver, engine, people
 from rehearsal.testhosts import hosts, processes, settings
@@ -112,7 +113,7 @@ def one(rehearsed: Rehearsed, copy: Copy, name: str, cut: str | None = None, lim
         watching = [pool.submit(way.watch, ended) for way in ways]
         _all_work(ways, watching)
         if cut:
-            undo.enter_context(cut_off(cut))
+            undo.enter_context(cut_off(cut, leaver))
         leave(copy, name)
         begun = time.monotonic()
         applied(rehearsed, copy, ["people"])
@@ -155,14 +156,16 @@ def _none_works(ways: Sequence[Way], begun: float, limit: float) -> None:
 
 
 @contextmanager
-def cut_off(host: str) -> Iterator[None]:
-    """The host hears nothing of the directory's server; who comes from outside still reaches the host."""
-    server = driver.outputs(driver.place())["a-bru-be"]["fabric"]
-    hosts.execute_in(host, "ip", "route", "add", "blackhole", f"{server}/32")
+def cut_off(host: str, leaver: Leaver) -> Iterator[None]:
+    """The host hears nothing of the directory's servers; who comes from outside still reaches the host."""
+    servers = [f"{leaver.reached[name]['fabric']}/32" for name in directory.hosts(leaver.fleet)]
     try:
+        for server in servers:
+            hosts.execute_in(host, "ip", "route", "add", "blackhole", server)
         yield
     finally:
-        hosts.execute_in(host, "ip", "route", "del", "blackhole", f"{server}/32", check=False)
+        for server in servers:
+            hosts.execute_in(host, "ip", "route", "del", "blackhole", server, check=False)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components import layers
+from hostconfig.desired import Netauth
 from rehearsal import driver, engine
 from rehearsal.checks import Operator
 from rehearsal.testhosts import hosts, settings
@@ -23,6 +24,8 @@ MIRRORS = {"a-nyc-us", "a-pdx-us"}
 CONTROL_HOSTS = ("a-ams-nl", "a-fra-de", "a-grq-nl")
 SEVENTH = "b-ams-nl"
 SEVENTH_FABRIC = "10.99.0.41"
+# NetAuth's token is the first to be over, and a run that takes some minutes begins with one that lasts as long.
+TOKENS_SECONDS = 60.0 * int(Netauth.model_fields["token_minutes"].default) / 2
 # A public key whose private half nobody has.
 VISITOR_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIP2y0C8XKGbQeMQbyVZHzgpl/ApIohoHjSGYeyxac2af visitor"
 
@@ -62,7 +65,7 @@ class Rehearsed:
         """The environment of the operator's Pulumi: with the tokens of a login that still lasts a while."""
         if time.monotonic() > self._until:
             self._tokens = driver.operators_tokens(self.at)
-            self._until = time.monotonic() + 40 * 60
+            self._until = time.monotonic() + TOKENS_SECONDS
         return self.at.env | self._tokens
 
     def up(self, config: Path | None = None, only: Sequence[str] = (), *, refresh: bool = False) -> engine.Outcome:

@@ -151,7 +151,7 @@ def _measure(rows: list[Row], bench: Bench, place: Path, say: Callable[[str], No
 def _preview(
     row: Row, count: int, words: list[str], env: dict[str, str], folder: Path, say: Callable[[str], None]
 ) -> None:
-    whole = run(["pulumi", "preview", *words[:3], "--json"], env=env, cwd=folder, most=MOST)
+    whole = run(["pulumi", "preview", *words[:3], "--json", "--show-sames"], env=env, cwd=folder, most=MOST)
     _raise(whole, "ours")
     row.resources, row.changed = counted(json.loads(whole.out)["steps"])
     if (row.resources, row.changed) != (RESOURCES, count):

@@ -1,7 +1,8 @@
 """`python -m rehearsal.people_calls`: asks the rehearsal's NetAuth server, from inside the rehearsal's network.
 
 A process of its own, since a connection's threads do not follow one thread into another network. What it is to do comes
-by standard input and what it found goes to standard output, both as JSON: passwords and tokens are no arguments.
+by standard input and what it found goes to standard output, both as JSON: passwords and tokens are no arguments. With
+`--lines` each line is a question, for whoever asks every second and has no time for a start of Python each time.
 """
 
 from __future__ import annotations
@@ -44,17 +45,23 @@ def look(place: Place, name: str) -> dict[str, Any]:
     return asdict(found) if found is not None else {}
 
 
-def main() -> int:
-    """Do what is asked."""
-    asked = json.load(sys.stdin)
+def answered(asked: dict[str, Any]) -> dict[str, Any]:
+    """What came of one question, over a connection of its own."""
     place = Place(**asked["place"])
     if asked["verb"] == "token":
-        found = token(place, asked["name"], asked["secret"], asked["patience"])
-    elif asked["verb"] == "look":
-        found = look(place, asked["name"])
-    else:
-        found = settle(place, asked["token"], asked["passwords"], asked["first"])
-    json.dump(found, sys.stdout)
+        return token(place, asked["name"], asked["secret"], asked["patience"])
+    if asked["verb"] == "look":
+        return look(place, asked["name"])
+    return settle(place, asked["token"], asked["passwords"], asked["first"])
+
+
+def main() -> int:
+    """Do what is asked."""
+    if sys.argv[1:] == ["--lines"]:
+        for line in sys.stdin:
+            print(json.dumps(answered(json.loads(line))), flush=True)
+        return 0
+    json.dump(answered(json.load(sys.stdin)), sys.stdout)
     return 0
 
 

@@ -65,6 +65,43 @@ func TestAccountsFollowTheDirectoryAndStayClosedWithoutIt(t *testing.T) {
 	}
 }
 
+func TestASilentDirectoryKeepsNobodyInForLongerThanTheLimit(t *testing.T) {
+	it, config := started(t, soon())
+	config.Numbers["people"] = [2]int{52001, 52999}
+	config.CacheMinutes, config.FreshSeconds, config.DeadlineSeconds, config.RefreshSeconds = 1, 0, 2, 15
+	it.put("ada", 52001, false, []string{newKey(t)}, "ops")
+	found, err := refresh(context.Background(), config)
+	fatal(t, err)
+	store, err := openStore(config)
+	fatal(t, err)
+	kept := store.kept("ada")
+	if wanted := kept.Asked.Add(57 * time.Second); !found.until.Equal(wanted) {
+		t.Fatal(found.until, wanted)
+	}
+	for before, wanted := range map[time.Duration]time.Duration{
+		time.Minute: 15 * time.Second, 5 * time.Second: 5 * time.Second, -time.Second: 100 * time.Millisecond,
+	} {
+		if got := pause(config, found, found.until.Add(-before)); got != wanted {
+			t.Fatal(before, got)
+		}
+	}
+	// The directory says nothing from here on, and what is known of her is two seconds from being too old.
+	it.set(time.Minute, nil)
+	kept.Asked = now().Add(-58 * time.Second)
+	fatal(t, store.write(store.path("ada"), kept, true))
+	began := now()
+	found, err = refresh(context.Background(), config)
+	if took := now().Sub(began); took > 6*time.Second {
+		t.Fatal("it waited for a silent directory for ", took)
+	}
+	if err == nil || found.open != 0 || !found.until.IsZero() {
+		t.Fatal(err, found)
+	}
+	if group := read(t, config, "group"); group != "ops:x:3002:\npeople:x:3001:\n" {
+		t.Fatal(group)
+	}
+}
+
 func TestRefreshTakesNothingOfHalfAnAnswer(t *testing.T) {
 	it, config := started(t, soon())
 	it.put("ada", 2001, false, []string{newKey(t)}, "ops")

@@ -47,9 +47,18 @@ func runKeep(ctx context.Context, config *Config, _ []string) error {
 				return err
 			}
 			return syscall.Exec(path, os.Args, os.Environ())
-		case <-time.After(seconds(config.RefreshSeconds)):
+		case <-time.After(pause(config, found, now())):
 		}
 	}
+}
+
+// pause is how long until the next look: an answer that grows too old before that is not waited for.
+func pause(config *Config, found Refreshed, at time.Time) time.Duration {
+	next := seconds(config.RefreshSeconds)
+	if !found.until.IsZero() {
+		next = min(next, max(found.until.Sub(at), 100*time.Millisecond))
+	}
+	return next
 }
 
 // metrics adds a page in the text format that node_exporter collects from a folder.

@@ -23,6 +23,41 @@ type Refreshed struct {
 	open, closed int
 	changed      bool
 	answered     bool
+	// until is when the first of those who may be here is to be closed, if nothing is heard until then.
+	until time.Time
+}
+
+// ahead is how long before their answer is too old somebody is closed: what they have running must have ended by then.
+func (c *Config) ahead() time.Duration { return min(3*time.Second, c.limit()/4) }
+
+// closing is when the first of those whose answers hold at a time is to be closed; zero if there is nobody.
+func closing(config *Config, known map[string]*Kept, at time.Time) time.Time {
+	first, groups := time.Time{}, interesting(config)
+	for _, one := range known {
+		if open, _ := one.open(at, config.limit(), groups); !open {
+			continue
+		}
+		if end := one.Asked.Add(config.limit() - config.ahead()); first.IsZero() || end.Before(first) {
+			first = end
+		}
+	}
+	return first
+}
+
+// bounded is the time to ask in: a silent directory must not keep us from closing somebody in time.
+func bounded(ctx context.Context, config *Config, store *Store, began time.Time) (context.Context, context.CancelFunc) {
+	known, err := store.everybody()
+	if err != nil {
+		return context.WithCancel(ctx)
+	}
+	end := closing(config, known, began)
+	if end.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	if least := began.Add(config.ahead() * 2 / 3); end.Before(least) {
+		end = least
+	}
+	return context.WithDeadline(ctx, end)
 }
 
 func refresh(ctx context.Context, config *Config) (Refreshed, error) {
@@ -31,7 +66,9 @@ func refresh(ctx context.Context, config *Config) (Refreshed, error) {
 	if err != nil {
 		return Refreshed{}, err
 	}
-	numbers, asked := fetch(ctx, config, store, began)
+	asking, cancel := bounded(ctx, config, store, began)
+	numbers, asked := fetch(asking, config, store, began)
+	cancel()
 	if asked != nil && !errors.Is(asked, errNoAnswer) {
 		return Refreshed{}, asked
 	}
@@ -40,8 +77,11 @@ func refresh(ctx context.Context, config *Config) (Refreshed, error) {
 	if err != nil {
 		return Refreshed{}, err
 	}
-	accounts := newAccounts(config, known, numbers, now())
-	found := Refreshed{open: len(accounts.live), closed: len(accounts.closed), answered: asked == nil}
+	at := now().Add(config.ahead())
+	accounts := newAccounts(config, known, numbers, at)
+	found := Refreshed{
+		open: len(accounts.live), closed: len(accounts.closed), answered: asked == nil, until: closing(config, known, at),
+	}
 	if found.changed, err = accounts.write(config); err != nil {
 		return found, err
 	}

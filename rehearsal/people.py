@@ -153,12 +153,19 @@ def operator_of(fleet: Fleet) -> str:
     raise NotOpenError("nobody of the roster may change everything in the directory (capability GLOBAL_ROOT)")
 
 
+def calls(*words: str) -> list[str]:
+    """The command line of people_calls, to be run in the project's folder."""
+    return engine.inside_network([sys.executable, "-m", "rehearsal.people_calls", *words], settings.internet())
+
+
+def question(doors: Doors, what: dict[str, Any]) -> str:
+    """What people_calls is to do, as it reads it."""
+    return json.dumps({**what, "place": doors.place})
+
+
 def ask(doors: Doors, what: dict[str, Any]) -> dict[str, Any]:
     """Have people_calls do something."""
-    command = engine.inside_network([sys.executable, "-m", "rehearsal.people_calls"], settings.internet())
-    done = subprocess.run(
-        command, cwd=ROOT, input=json.dumps({**what, "place": doors.place}), capture_output=True, text=True
-    )
+    done = subprocess.run(calls(), cwd=ROOT, input=question(doors, what), capture_output=True, text=True)
     if done.returncode != 0:
         return {"problem": done.stderr.strip().rpartition("\n")[2] or f"ended with {done.returncode}"}
     found: dict[str, Any] = json.loads(done.stdout)

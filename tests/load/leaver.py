@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -88,25 +87,22 @@ class Session:
 
 
 class Asking:
-    """One program that asks the directory again and again: a start of Python each time would fill a processor."""
+    """One people_calls that is asked again and again: a start of Python each time would fill a processor."""
 
-    def __init__(self, place: Mapping[str, Any]) -> None:
-        command = engine.inside_network(
-            [sys.executable, "-m", "rehearsal.people_calls", "--lines"], settings.internet()
-        )
-        self.place = place
+    def __init__(self, doors: people.Doors) -> None:
+        self.doors = doors
         self.child = subprocess.Popen(
-            [*ASIDE, *command], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [*ASIDE, *people.calls("--lines")], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def lets_in(self, name: str, secret: str) -> bool:
-        """Whether the directory gives somebody a token."""
+    def ask(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Have it do something, as people.ask does."""
         assert self.child.stdin is not None
         assert self.child.stdout is not None
-        what = {"verb": "token", "name": name, "secret": secret, "patience": 5.0, "place": self.place}
-        self.child.stdin.write(json.dumps(what) + "\n")
+        self.child.stdin.write(f"{people.question(self.doors, what)}\n")
         self.child.stdin.flush()
-        return "token" in json.loads(self.child.stdout.readline())
+        found: dict[str, Any] = json.loads(self.child.stdout.readline())
+        return found
 
     def close(self) -> None:
         """End it."""
@@ -125,6 +121,7 @@ class Leaver:
     at: driver.Place = field(default_factory=driver.place)
     sessions: dict[str, Session] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    asking: Asking | None = None
 
     # What follows does not change while they are here, and is asked by every try of every way in.
 
@@ -160,6 +157,7 @@ class Leaver:
 
     def enter(self) -> None:
         """Come in everywhere: sessions that stay, and tokens."""
+        self.asking = Asking(self.doors)
         for host in self.hosts:
             self.sessions[host] = Session(self.ssh(host, SESSION), self.secret if self.sudo else "")
         wanted = login.wanted(self.fleet)
@@ -176,12 +174,10 @@ class Leaver:
         body = {"password": self.secret}
         return self._asked(lambda: self.control.api("vault").put(f"/v1/auth/ldap/login/{self.name}", body))
 
-    @functools.cached_property
-    def asking(self) -> Asking:
-        return Asking(self.doors.place)
-
     def directory_lets_in(self) -> bool:
-        return self.asking.lets_in(self.name, self.secret)
+        assert self.asking is not None, "nobody came in yet"
+        found = self.asking.ask({"verb": "token", "name": self.name, "secret": self.secret, "patience": 5.0})
+        return "token" in found
 
     def at_github(self) -> bool:
         path = f"/orgs/{organisation(self.fleet)}/memberships/{self.name}"
@@ -209,7 +205,7 @@ class Leaver:
         """End what is left of the sessions."""
         for session in self.sessions.values():
             session.close()
-        if "asking" in self.__dict__:
+        if self.asking is not None:
             self.asking.close()
 
     def _asked(self, action: Callable[[], Any]) -> bool:

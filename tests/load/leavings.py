@@ -178,8 +178,9 @@ def joined(rehearsed: Rehearsed, count: int, cache_minutes: int | None = None) -
     stack(rehearsed, "export", before)
     first = claimed(rehearsed.at.run, count)
     cached = ("roster/settings.yaml", "cache_minutes: 15", f"cache_minutes: {cache_minutes}")
-    # So many leave within a week that the fleet would rightly refuse it, and here it is what is wanted.
-    copy.edit("roster/settings.yaml", "removal_percent: 25", "removal_percent: 100")
+    if count > 2:
+        # So many leave within a week that the fleet would rightly refuse it, and here it is what is wanted.
+        copy.edit("roster/settings.yaml", "removal_percent: 25", "removal_percent: 100")
     only = ["people", *(["ground"] if cache_minutes is not None else [])]
     try:
         join(copy, rehearsed.at.run, first, count)

@@ -44,20 +44,16 @@ func closing(config *Config, known map[string]*Kept, at time.Time) time.Time {
 	return first
 }
 
-// bounded is the time to ask in: a silent directory must not keep us from closing somebody in time.
-func bounded(ctx context.Context, config *Config, store *Store, began time.Time) (context.Context, context.CancelFunc) {
-	known, err := store.everybody()
-	if err != nil {
-		return context.WithCancel(ctx)
+// askUntil is when the directory has had its time: a silent one must not keep us from closing somebody in time.
+func askUntil(config *Config, known map[string]*Kept, began time.Time) time.Time {
+	end, first := began.Add(5*config.deadline()), closing(config, known, began)
+	if least := began.Add(config.ahead() * 2 / 3); !first.IsZero() && first.Before(least) {
+		first = least
 	}
-	end := closing(config, known, began)
-	if end.IsZero() {
-		return context.WithCancel(ctx)
+	if !first.IsZero() && first.Before(end) {
+		return first
 	}
-	if least := began.Add(config.ahead() * 2 / 3); end.Before(least) {
-		end = least
-	}
-	return context.WithDeadline(ctx, end)
+	return end
 }
 
 func refresh(ctx context.Context, config *Config) (Refreshed, error) {
@@ -66,9 +62,7 @@ func refresh(ctx context.Context, config *Config) (Refreshed, error) {
 	if err != nil {
 		return Refreshed{}, err
 	}
-	asking, cancel := bounded(ctx, config, store, began)
-	numbers, asked := fetch(asking, config, store, began)
-	cancel()
+	numbers, asked := fetch(ctx, config, store, began)
 	if asked != nil && !errors.Is(asked, errNoAnswer) {
 		return Refreshed{}, asked
 	}
@@ -98,7 +92,11 @@ func refresh(ctx context.Context, config *Config) (Refreshed, error) {
 // fetch asks about every group that matters here and everybody who is or was in one, and keeps it all; or nothing of
 // it, if a single question stays without an answer. It returns the groups' numbers.
 func fetch(ctx context.Context, config *Config, store *Store, began time.Time) (map[string]int, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*config.deadline())
+	known, err := store.everybody()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithDeadline(ctx, askUntil(config, known, began))
 	defer cancel()
 	directory, err := newDirectory(config, "refresh")
 	if err != nil {
@@ -125,10 +123,6 @@ func fetch(ctx context.Context, config *Config, store *Store, began time.Time) (
 			slices.Sort(one.Groups)
 			said[one.Name] = one
 		}
-	}
-	known, err := store.everybody()
-	if err != nil {
-		return nil, err
 	}
 	for who := range known {
 		if _, there := said[who]; !there {

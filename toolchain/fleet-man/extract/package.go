@@ -255,8 +255,8 @@ type cooked struct {
 // errRun is a failure of the run, not of a page: a full disk, or a missing mandoc.
 var errRun = errors.New("the run cannot go on")
 
-func (k *kitchen) cook(ctx context.Context, text []byte) (made cooked) {
-	fragment, err := k.renderer.Render(ctx, text)
+func (k *kitchen) cook(ctx context.Context, text []byte, asNobody bool) (made cooked) {
+	fragment, err := k.renderer.Render(ctx, text, asNobody)
 	if err == nil {
 		fragment, err = page.Sanitize(fragment)
 	}

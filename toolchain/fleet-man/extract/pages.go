@@ -13,8 +13,9 @@ import (
 // serve renders what is ordered until there are no more orders. Its thread is its own, since children end with it.
 func (k *kitchen) serve() {
 	runtime.LockOSThread()
+	asNobody := page.Settle()
 	for it := range k.orders {
-		it.answer <- k.cook(it.ctx, it.text)
+		it.answer <- k.cook(it.ctx, it.text, asNobody)
 	}
 }
 

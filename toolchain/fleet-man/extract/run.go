@@ -36,6 +36,10 @@ func Main(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
+	// What whoever started this run left open is not for the programs that read packagers' pages.
+	if err := unix.CloseRange(3, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("files that were left open cannot be kept from children: %w", err)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(config.Limits.RunSeconds)*time.Second,
 		fmt.Errorf("longer than limits.run_seconds (%d)", config.Limits.RunSeconds))
 	defer cancel()

@@ -47,14 +47,31 @@ func (r *Renderer) Stamp() (string, error) {
 	return "mandoc-" + hex.EncodeToString(sum.Sum(nil))[:16] + "-" + version, nil
 }
 
-// Render makes HTML of a page in UTF-8. The caller keeps its thread (runtime.LockOSThread), since the child ends with it.
-func (r *Renderer) Render(ctx context.Context, text []byte) ([]byte, error) {
+// Settle makes the calling thread one that may start children as nobody, and bound them; false where it is not root. The
+// thread must be the caller's own for good (runtime.LockOSThread). Bounds of another process may be set by whoever has its
+// real user, or by a capability that containers seldom have: so this thread takes nobody as its real user, and what it may
+// do itself stays as it is.
+func Settle() bool {
+	if os.Geteuid() != 0 {
+		return false
+	}
+	same := ^uintptr(0)
+	if _, _, failed := syscall.RawSyscall(syscall.SYS_SETRESGID, nobody, same, same); failed != 0 {
+		return false
+	}
+	_, _, failed := syscall.RawSyscall(syscall.SYS_SETRESUID, nobody, same, same)
+	return failed == 0
+}
+
+// Render makes HTML of a page in UTF-8. The caller keeps its thread (runtime.LockOSThread), since the child ends with it;
+// asNobody is what Settle said there.
+func (r *Renderer) Render(ctx context.Context, text []byte, asNobody bool) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*r.CPU+5*time.Second)
 	defer cancel()
 	child := exec.CommandContext(ctx, r.Program, "-T", "html", "-O", "fragment", "-K", "utf-8", "-I", "os=")
 	child.Dir, child.Env = r.Folder, []string{}
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if os.Geteuid() == 0 {
+	if asNobody {
 		child.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
 	input, output, err := os.Pipe()
@@ -128,8 +145,9 @@ func (r *Renderer) bound(pid int) error {
 		{unix.RLIMIT_FSIZE, 0, 0},
 		{unix.RLIMIT_CORE, 0, 0},
 		{unix.RLIMIT_NPROC, 0, 0},
-		// No file can be opened, whatever a page asks for.
-		{unix.RLIMIT_NOFILE, 0, 0},
+		// One file at a time, as the loader of libraries needs: it may still be at work. Of the page's own asking mandoc
+		// opens only what lies below its folder, which is empty.
+		{unix.RLIMIT_NOFILE, 4, 4},
 	} {
 		limit := unix.Rlimit{Cur: it.soft, Max: it.top}
 		if err := unix.Prlimit(pid, it.what, &limit, nil); err != nil && !errors.Is(err, unix.ESRCH) {

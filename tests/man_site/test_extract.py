@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.man_site.made import MAN, Origin, archive, ar, deb, file, link, packed, page, serving, xbps
+from tests.man_site.made import MAN, Origin, ar, archive, deb, file, link, packed, page, serving, xbps
 
 pytestmark = pytest.mark.servers
 
@@ -102,7 +102,7 @@ def test_only_what_changed_is_read_again_and_what_is_gone_disappears(origin: Ori
     origin.debs["p7"] = ("2", deb([file(f"./{MAN}/man1/p7.1", page("p7", title="does other things"))]))
     del origin.debs["p8"]
     place = origin.folder / "debian" / "p7_2.deb"
-    listing = {name: it for name, it in origin.debs.items()}
+    listing = dict(origin.debs)
     place.write_bytes(listing["p7"][1])
     kept = {it: (origin.folder / "debian" / f"{it}_1.deb").read_bytes() for it in listing if it != "p7"}
     origin.write()

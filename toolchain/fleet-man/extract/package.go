@@ -63,15 +63,12 @@ func open(ctx context.Context, config *Config, it *repo.Package) (*opened, error
 
 // take looks at one file of the package.
 func (o *opened) take(config *Config, entry *archive.Entry) error {
-	name, inside := page.Clean(entry.Path)
-	if !inside {
-		if strings.Contains(entry.Path, "/man") {
-			o.blame(entry.Path, "lies outside of the package")
-		}
+	if strings.Contains("/"+entry.Path+"/", "/../") {
+		o.blame(entry.Path, "has .. in its path")
 		return nil
 	}
-	if strings.Contains("/"+entry.Path+"/", "/../") && page.Inside(name) {
-		o.blame(entry.Path, "has .. in its path")
+	name, inside := page.Clean(entry.Path)
+	if !inside {
 		return nil
 	}
 	place, is := page.Locate(name)

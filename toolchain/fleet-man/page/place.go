@@ -23,7 +23,7 @@ type Place struct {
 const MostName = 255
 
 var (
-	roots   = regexp.MustCompile(`^(usr/(?:local/)?share/man|usr/(?:local/)?man|usr/X11R6/(?:share/)?man|usr/lib/[^/]+/man)/(.+)$`)
+	roots   = regexp.MustCompile(`(?s)^(usr/(?:local/)?share/man|usr/(?:local/)?man|usr/X11R6/(?:share/)?man|usr/lib/[^/]+/man)/(.+)$`)
 	section = regexp.MustCompile(`^man([0-9a-z][0-9A-Za-z]*)$`)
 	locale  = regexp.MustCompile(`^([a-z]{2,3}(?:_[A-Z]{2})?(?:@[a-z]+)?)(?:\.([A-Za-z0-9_-]+))?(@[a-z]+)?$`)
 	ending  = regexp.MustCompile(`\.(gz|bz2|xz|zst|lzma|Z)$`)

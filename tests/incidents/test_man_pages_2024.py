@@ -1,8 +1,8 @@
 """2024: the manual pages stood still. What took them out of packages had died on a loop of symlinks in one of them.
 
-Nobody knows for how long: the site went on answering, with old pages, and nothing said how old. Here the same package comes
-into the repository. The run goes on, names it, and the pages of all others are as new as their packages. And if a run does
-die, the age of the pages is told from then on, by each mirror, and the alert fires.
+Nobody knows for how long: the site went on answering, with old pages, and nothing said how old. Here the same package
+comes into the repository. The run goes on, names it, and the pages of all others are as new as their packages. And if a
+run does die, the age of the pages is told from then on, by each mirror, and the alert fires.
 """
 
 from __future__ import annotations

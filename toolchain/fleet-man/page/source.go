@@ -51,10 +51,10 @@ var coding = regexp.MustCompile(`-\*-.*coding:\s*([A-Za-z0-9_.-]+)`)
 // UTF8 is a page's text in UTF-8, without the zero bytes that no program reads. What is UTF-8 already stays as it is: the
 // name of a folder is believed less than the text itself.
 func UTF8(text []byte, place Place) []byte {
-	text = bytes.ReplaceAll(text, []byte{0}, nil)
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
-		return decoded(text, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM))
+		text = decoded(text, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM))
 	}
+	text = bytes.ReplaceAll(text, []byte{0}, nil)
 	if text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")); utf8.Valid(text) {
 		return text
 	}

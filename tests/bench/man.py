@@ -120,8 +120,10 @@ def extraction(origin: Origin, folder: Path, say: Callable[[str], None]) -> Extr
         begun = time.monotonic()
         done = subprocess.run(
             ["sh", "-c", LOOP, "loop", str(origin.folder / "debian"), str(work)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         loop.append(time.monotonic() - begun)
         loop_pages = int(done.stdout)
         shutil.rmtree(work)
@@ -139,9 +141,16 @@ def extraction(origin: Origin, folder: Path, say: Callable[[str], None]) -> Extr
         little.append(_run(origin))
     none = [_run(origin) for _ in range(3)]
     return Extraction(
-        len(files), sum(it.stat().st_size for it in files) / 1e6, pages, statistics.median(full), statistics.median(loop),
-        loop_pages, statistics.median(little), len(chosen), statistics.median(none),
-    )  # fmt: skip
+        len(files),
+        sum(it.stat().st_size for it in files) / 1e6,
+        pages,
+        statistics.median(full),
+        statistics.median(loop),
+        loop_pages,
+        statistics.median(little),
+        len(chosen),
+        statistics.median(none),
+    )
 
 
 def _run(origin: Origin) -> float:

@@ -1,8 +1,7 @@
 """Families of hostile package files, each made from a seed, with what must come of each.
 
-A family makes the members of one package, or its whole file. What must come of it is one of three: the page `bad-N` of the
-package is listed as bad; the package itself is; or all is well, since what looks hostile is harmless. A good page beside it
-must be there in any case that says so.
+A family makes one package file. Either it must be listed as bad, by the package's name, or what looks hostile is
+harmless. The good page of the same package must be there wherever the family says so.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.man_site.made import MAN, Member, ar, archive, deb, file, link, packed, page
-
-Made = tuple[bytes, bool]
 
 
 @dataclass(frozen=True)
@@ -33,11 +30,6 @@ class Family:
 def good(name: str) -> Member:
     """The page of the package that is as it should be."""
     return file(f"./{MAN}/man1/good-{name}.1", page(f"good-{name}"))
-
-
-def beside(*members: Member) -> Callable[[str], bytes]:
-    """A package with these and a good page."""
-    return lambda name: deb([*members, good(name)])
 
 
 def first_packed(member: Member, rest: bytes) -> bytes:
@@ -97,10 +89,17 @@ def absolute(seed: random.Random, name: str) -> bytes:
 def outward(seed: random.Random, name: str) -> bytes:
     """Links out of the package: to the machine's files, up, and hard ones."""
     up = "../" * seed.randint(5, 40)
-    to, kind = seed.choice([
-        (f"{up}etc/passwd", tarfile.SYMTYPE), ("/etc/shadow", tarfile.SYMTYPE), ("/proc/self/environ", tarfile.SYMTYPE),
-        (f"{up}canary/file", tarfile.LNKTYPE), ("/etc/passwd", tarfile.LNKTYPE), ("", tarfile.SYMTYPE), (".", tarfile.SYMTYPE),
-    ])  # fmt: skip
+    to, kind = seed.choice(
+        [
+            (f"{up}etc/passwd", tarfile.SYMTYPE),
+            ("/etc/shadow", tarfile.SYMTYPE),
+            ("/proc/self/environ", tarfile.SYMTYPE),
+            (f"{up}canary/file", tarfile.LNKTYPE),
+            ("/etc/passwd", tarfile.LNKTYPE),
+            ("", tarfile.SYMTYPE),
+            (".", tarfile.SYMTYPE),
+        ]
+    )
     return deb([link(f"./{MAN}/man1/bad.1", to, kind), good(name)])
 
 
@@ -117,7 +116,7 @@ def nothing(seed: random.Random, name: str) -> bytes:
     return deb([file(f"./{MAN}/man1/bad.1{seed.choice(['', '.gz'])}", b" \n\t" * seed.randint(0, 3)), good(name)])
 
 
-def empty(seed: random.Random, name: str) -> bytes:
+def empty(seed: random.Random, _: str) -> bytes:
     """Packages of no bytes, or of a few."""
     return seed.choice(
         [b"", b"\0", b"!<arch>\n", b"\x1f\x8b", b"!<arch>\ndebian-binary", seed.randbytes(seed.randint(1, 100))]
@@ -140,12 +139,25 @@ def bombs(seed: random.Random, name: str) -> bytes:
 
 def roff(seed: random.Random, name: str) -> bytes:
     """Requests that call themselves, never end, count for ever, or include what there is not."""
-    text = seed.choice([
-        ".de x\n.x\n..\n.x\n", ".de a\n.b\n..\n.de b\n.a\n..\n.a\n", ".while 1 \\{\\\n.nop x\n.\\}\n", ".ds x \\*x\\*x\n\\*x\n",
-        ".so bad.1\nmore\n", ".TS\nl l l.\n" + "T{\n" * 200, ".EQ\n" + "{ sqrt " * 500 + "\n.EN\n", ".if 1 \\{\\\n" * 500,
-        ".de 1\n.de 2\n.de 3\n", ".Bl -tag\n" * 300, ".nr x 1 1\n.rr x\n\\n(xx\\n[" + "y" * 2000 + "\n", ".tr " + "ab" * 500 + "\n",
-        "\\N'999999999'\\h'99999999n'\\v'-99999'\\s-99", ".ll 1\n.in 999999999\n", "\\fX\\f[" + "B" * 999 + "]\\(xx\\[uFFFFFFFF]",
-    ])  # fmt: skip
+    text = seed.choice(
+        [
+            ".de x\n.x\n..\n.x\n",
+            ".de a\n.b\n..\n.de b\n.a\n..\n.a\n",
+            ".while 1 \\{\\\n.nop x\n.\\}\n",
+            ".ds x \\*x\\*x\n\\*x\n",
+            ".so bad.1\nmore\n",
+            ".TS\nl l l.\n" + "T{\n" * 200,
+            ".EQ\n" + "{ sqrt " * 500 + "\n.EN\n",
+            ".if 1 \\{\\\n" * 500,
+            ".de 1\n.de 2\n.de 3\n",
+            ".Bl -tag\n" * 300,
+            ".nr x 1 1\n.rr x\n\\n(xx\\n[" + "y" * 2000 + "\n",
+            ".tr " + "ab" * 500 + "\n",
+            "\\N'999999999'\\h'99999999n'\\v'-99999'\\s-99",
+            ".ll 1\n.in 999999999\n",
+            "\\fX\\f[" + "B" * 999 + "]\\(xx\\[uFFFFFFFF]",
+        ]
+    )
     head = seed.choice(
         ["", f".TH X 1\n.SH NAME\nodd-{name} \\- odd\n", f".Dd x\n.Dt X 1\n.Os\n.Sh NAME\n.Nm odd-{name}\n.Nd odd\n"]
     )
@@ -195,8 +207,11 @@ def sparse(seed: random.Random, name: str) -> bytes:
     held = tarfile.TarInfo(f"./{MAN}/man1/bad.1")
     held.size = 6
     held.pax_headers = {
-        "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": f"./{MAN}/man1/bad.1", "GNU.sparse.realsize": str(real),
-    }  # fmt: skip
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": f"./{MAN}/man1/bad.1",
+        "GNU.sparse.realsize": str(real),
+    }
     data = unended(good(name)) + held.tobuf(tarfile.PAX_FORMAT) + b"1\n0\n1\n".ljust(512, b"\0") + b"\0" * 1024
     return ar({"debian-binary": b"2.0\n", "data.tar.gz": packed(data, "gz")})
 
@@ -245,15 +260,24 @@ def many(seed: random.Random, name: str) -> bytes:
 
 def script(seed: random.Random, name: str) -> bytes:
     """Text that would be script in a browser, in every place of a page that can hold any."""
-    nasty = seed.choice([
-        "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)", "</pre><svg onload=alert(1)>",
-        "\\[u003C]script\\[u003E]alert(1)\\[u003C]/script\\[u003E]", "&lt;script&gt;", "'-alert(1)-'", "\\<\\s\\c\\ript>", "<style>*{}</style>",
-    ])  # fmt: skip
+    nasty = seed.choice(
+        [
+            "<script>alert(1)</script>",
+            '"><img src=x onerror=alert(1)>',
+            "javascript:alert(1)",
+            "</pre><svg onload=alert(1)>",
+            "\\[u003C]script\\[u003E]alert(1)\\[u003C]/script\\[u003E]",
+            "&lt;script&gt;",
+            "'-alert(1)-'",
+            "\\<\\s\\c\\ript>",
+            "<style>*{}</style>",
+        ]
+    )
+    word = nasty.replace(" ", "")
     body = (
-        f".Dd {nasty}\n.Dt {nasty.replace(' ', '')} 1\n.Os {nasty}\n.Sh NAME\n.Nm xss-{name}\n.Nd {nasty}\n.Sh {nasty}\n"
-        f".Ss {nasty}\n.Lk {nasty.replace(' ', '')} {nasty}\n.Mt {nasty.replace(' ', '')}\n.Xr {nasty.replace(' ', '')} 1\n"
-        f".Bl -tag -width {nasty.replace(' ', '')}\n.It Fl {nasty}\n{nasty}\n.El\n.Bd -literal -offset {nasty.replace(' ', '')}\n{nasty}\n.Ed\n"
-        f".Sx {nasty}\n.Tg {nasty.replace(' ', '')}\n.In {nasty}\n.Pa {nasty}\n"
+        f".Dd {nasty}\n.Dt {word} 1\n.Os {nasty}\n.Sh NAME\n.Nm xss-{name}\n.Nd {nasty}\n.Sh {nasty}\n.Ss {nasty}\n"
+        f".Lk {word} {nasty}\n.Mt {word}\n.Xr {word} 1\n.Bl -tag -width {word}\n.It Fl {nasty}\n{nasty}\n.El\n"
+        f".Bd -literal -offset {word}\n{nasty}\n.Ed\n.Sx {nasty}\n.Tg {word}\n.In {nasty}\n.Pa {nasty}\n"
     )
     return deb([file(f"./{MAN}/man1/xss-{name}.1", body.encode()), good(name)])
 

@@ -18,6 +18,9 @@ from tests.services.origin import pull
 
 pytestmark = pytest.mark.servers
 
+# As the origins of both stacks say.
+LEFT_OUT = "exclude = .* *-repodata.* *.lock"
+
 
 def _missing(tree: Path) -> list[str]:
     """What the pointer of a copy names and the copy has not."""
@@ -68,7 +71,7 @@ def test_a_copy_never_names_a_page_that_it_has_not(origin: Origin, tmp_path: Pat
         while not end.is_set():
             wrong.extend(_missing(target / "man"))
 
-    with daemon(tmp_path / "daemon", origin.folder, "exclude = .* *-repodata.* *.lock") as one:
+    with daemon(tmp_path / "daemon", origin.folder, LEFT_OUT) as one:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
@@ -92,7 +95,7 @@ def test_a_copy_never_names_a_page_that_it_has_not(origin: Origin, tmp_path: Pat
         # A page removed upstream disappears with the next pull.
         del origin.debs["p3"]
         assert origin.run().code == 0
-        with daemon(tmp_path / "again", origin.folder) as one:
+        with daemon(tmp_path / "again", origin.folder, LEFT_OUT) as one:
             assert pull(tmp_path, one.port, target, **fields).returncode == 0
         site.until("/p3.1", 404)
         assert site.get("/p4.1").status == 200

@@ -118,6 +118,7 @@ class Container(Strict):
     privileged: bool = False
     init: bool = False
     ports: tuple[Label, ...] = ()
+    offline: bool = Field(default=False, description="true: it has no network at all")
     binds: tuple[Text, ...] = Field(default=(), description="local/file:/place/in/container")
 
 

@@ -37,7 +37,11 @@ class Module:
 
     def key(self) -> str:
         """Changes whenever the result could: pinned versions, checksums, flags, a main package of our own."""
-        own = [it.read_bytes() for it in sorted(self.folder.glob("*.go")) if not it.name.endswith("_test.go")]
+        own = [
+            it.read_bytes()
+            for it in sorted(self.folder.rglob("*"))
+            if it.suffix in (".go", ".css", ".html") and not it.name.endswith("_test.go")
+        ]
         pinned = ((self.folder / name).read_bytes() for name in ("go.mod", "go.sum"))
         return digest(*pinned, *self.arguments(), *own)
 

@@ -86,7 +86,7 @@ def _container(
         entrypoint=list(options.entrypoint),
         command=command,
         args=list(args),
-        network_mode="host" if placed.group.network == "host" else None,
+        network_mode="host" if placed.group.network == "host" else "none" if options.offline else None,
         cap_add=cap_add,
         privileged=options.privileged or None,
         init=options.init or None,

@@ -160,6 +160,15 @@ def programs_start_by_the_machines_driver(fleet: Fleet) -> Iterator[Found]:
                     yield Found((*path, "container", field), what, "leave it out")
 
 
+def who_has_no_network_asks_for_none(fleet: Fleet) -> Iterator[Found]:
+    """A container without a network has no ports, and its group no network of its own."""
+    for _, placed in all_groups(fleet):
+        for _, path, task in placed.tasks:
+            if task.container.offline and (placed.group.ports or placed.group.network != "default"):
+                what = f"has no network, and its group has {'ports' if placed.group.ports else placed.group.network}"
+                yield Found((*path, "container", "offline"), what, "write `network: default`, and no ports")
+
+
 def the_rehearsal_runs_it_or_says_why_not(fleet: Fleet) -> Iterator[Found]:
     """A service runs in the rehearsal, or says what it needs that the rehearsal has not."""
     for name, service in sorted(fleet.services.items()):
@@ -179,5 +188,6 @@ RULES = (
     images_are_pinned,
     images_fit_the_machines,
     programs_start_by_the_machines_driver,
+    who_has_no_network_asks_for_none,
     the_rehearsal_runs_it_or_says_why_not,
 )

@@ -15,6 +15,7 @@ from components.blocks import job
 from model import Fleet
 
 DATACENTER = "alone"
+SYNC = "sync"
 RUNS = ("exec", "raw_exec")
 _ASKED = re.compile(r"(?<![A-Za-z])service(?= \")")
 _VARIABLE = re.compile(r'nomadVar "([^"]+)"')
@@ -100,7 +101,28 @@ def _on_loopback(network: dict[str, Any]) -> None:
 
 
 def companions(fleet: Fleet, name: str) -> list[str]:
-    """Services that a service pulls from: without them it would have nothing to do."""
+    """Services that must have run before a service has anything to do, in this order.
+
+    A pull has what it pulls from. Who rests with the pulls reads what they bring: first the timers that write it at the
+    origin, then the pulls themselves.
+    """
+    if not (SYNC in fleet.services[name].resting and fleet.services[name].block != "sync"):
+        return pulled_from(fleet, name)
+    found: list[str] = []
+    for sync in (other for other, it in sorted(fleet.services.items()) if it.block == "sync"):
+        origins = pulled_from(fleet, sync)
+        trees = {volume for origin in origins for volume in fleet.services[origin].volumes}
+        timers = [
+            other
+            for other, it in sorted(fleet.services.items())
+            if it.block == "timer" and any(volume in trees and not m.read_only for volume, m in it.volumes.items())
+        ]
+        found += [it for it in (*timers, *origins, sync) if it not in found]
+    return found
+
+
+def pulled_from(fleet: Fleet, name: str) -> list[str]:
+    """Services that a service pulls from."""
     wanted = {
         task.sync.service
         for group in (fleet.services[name], *fleet.services[name].groups.values())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.alone.adapted import DATACENTER
-from rehearsal.testhosts import base
+from rehearsal.testhosts import base, packages
 from rehearsal.testhosts.commands import contained
 from servers import Api, ApiError
 from toolchain import servers
@@ -27,6 +27,8 @@ SEEN = (
     *("bin", "sbin", "lib", "lib64", "usr/bin", "usr/sbin", "usr/lib", "usr/share/prometheus"),
     *("etc/passwd", "etc/group", "etc/nsswitch.conf"),
 )
+# The volume with the packages, which jobs read: those that test hosts may install stand for them.
+ORIGIN = "root_mirror"
 READY_SECONDS = 40.0
 
 
@@ -102,6 +104,8 @@ def running(volumes: set[str]) -> Iterator[Agent]:
         told = config(folder, root, volumes)
         for name in volumes:
             (folder / "volumes" / name).mkdir(parents=True)
+            if name == ORIGIN:
+                _packages(folder / "volumes" / name)
         (folder / "agent.json").write_text(json.dumps(told))
         (folder / "owner").write_text(str(os.getpid()))
         ports = told["ports"]
@@ -120,6 +124,13 @@ def running(volumes: set[str]) -> Iterator[Agent]:
             child.kill()
             child.wait()
         _clean(folder)
+
+
+def _packages(volume: Path) -> None:
+    """A repository of real packages: linked, so that they cost nothing."""
+    (volume / "debian").mkdir()
+    for file in packages.path(base.recipe()).iterdir():
+        os.link(file, volume / "debian" / file.name)
 
 
 def _await(api: Api, child: subprocess.Popen[bytes], log: Path) -> None:

@@ -46,6 +46,11 @@ def test_a_pull_brings_what_it_pulls_from() -> None:
     assert companions(LOCAL, "infradocs") == []
 
 
+def test_who_reads_what_is_pulled_has_it_made_and_pulled_first() -> None:
+    assert companions(LOCAL, "man-site") == ["man-pages", "shadow-rsyncd", "sync"]
+    assert companions(LOCAL, "man-pages") == []
+
+
 def test_a_service_in_containers_is_refused_with_a_way_out() -> None:
     roles = {
         name: role.model_copy(update={"nomad": role.nomad.model_copy(update={"drivers": ("docker",)})})

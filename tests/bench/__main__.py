@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import control, front, github, hosts, login, plans
+from tests.bench import control, front, github, hosts, login, man, plans
 from toolchain.places import ROOT
 
 SIZES = (10, 100, 1000)
-PARTS = ("fleets", "hosts", "control", "front", "github", "login")
+PARTS = ("fleets", "hosts", "control", "front", "github", "login", "man")
 
 
 def say(text: str) -> None:
@@ -45,6 +45,8 @@ def main() -> None:
             parts.append(github.lines(Path(place), say))
         if "login" in wanted:
             parts.append(login.lines(say))
+        if "man" in wanted:
+            parts.append(man.lines(say))
     lines = [line for part in parts for line in (*part, "")][:-1]
     text = "\n".join(lines) + "\n"
     print(text)

@@ -141,6 +141,11 @@ CASES = (
         probe({"roles/worker/nomad/drivers": ["podman"]}, container={"binds": ["local/a:/etc/a"]}),
     ),
     Case(
+        services.who_has_no_network_asks_for_none,
+        probe(container={"offline": True}, registers={}),
+        probe(container={"offline": True}, registers={}, ports={}, network="default"),
+    ),
+    Case(
         services.the_rehearsal_runs_it_or_says_why_not,
         probe(runs_in_rehearsal=GONE),
         probe(runs_in_rehearsal=GONE, not_in_rehearsal="sends real mail"),

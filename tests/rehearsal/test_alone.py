@@ -92,11 +92,19 @@ def test_a_long_running_service_is_well_by_its_own_check() -> None:
     assert (child.returncode, left()) == (0, NOTHING)
 
 
-@pytest.mark.parametrize("name", ["sync", "report"])
+@pytest.mark.parametrize("name", ["sync", "report", "man-pages"])
 def test_a_pull_and_a_timer_run_once_and_end_well(name: str) -> None:
     with block(name) as (child, lines):
         heard(child, lines, rf"{name}/periodic-\d+: complete")
         heard(child, lines, "nothing is left")
+    assert (child.returncode, left()) == (0, NOTHING)
+
+
+def test_the_man_site_answers_with_pages_of_real_packages_and_leaves_nothing() -> None:
+    with block("man-site") as (child, lines):
+        where = heard(child, lines, r"man-site: running, http at (127\.0\.0\.1:\d+)")[1]
+        with urllib.request.urlopen(f"http://{where}/tmux.1", timeout=5) as answer:
+            assert b"terminal multiplexer" in answer.read()
     assert (child.returncode, left()) == (0, NOTHING)
 
 

@@ -89,7 +89,12 @@ DIFFERENCES: tuple[tuple[str, str], ...] = (
     ("cert-renew/periodic/prohibit_overlap", "two at once would fight over the state"),
     ("sync/groups/*/tasks/rsync/config/*", "the block's script: it records when a copy was last whole"),
     ("sync/groups/*/tasks/rsync/templates/local/*", "the block's script: it records when a copy was last whole"),
-    ("xmandump/*/env/FRESH", "when pages were last made is recorded"),
+    ("xmandump/*/config/args", "our own program in place of a script: it opens packages as streams"),
+    ("xmandump/*/config/network_mode", "who opens packages has no network"),
+    ("xmandump/*/templates/local/man.json/*", "our own program, with its bounds as data"),
+    ("xmandump/*/image", "our own program"),
+    ("man-cgi/*/image", "our own program: nothing that packagers wrote is interpreted on a mirror"),
+    ("man-cgi/groups/man-cgi/ports/http", "one program that is not root, so not at a port of root's"),
     ("prometheus/*/templates/local/alerts/fleet_alerts.yml/*", "the rules that were missing"),
     ("prometheus/*/templates/local/alerts/*_alerts.yml/on_change", "a changed rule needs no restart"),
 )

@@ -1,4 +1,4 @@
-"""Puts together the folder with the servers: nomad, consul, vault, netauthd with its two tools, and fleet-login.
+"""Puts together the folder with the servers: nomad, consul, vault, netauthd with its two tools, and our own two.
 
 Test hosts get them as packages, operators as commands. Built one after the other: each alone fills two cores.
 """
@@ -28,9 +28,11 @@ SERVERS = {
     "nsutil": ("0.6.2", Module("nsutil", f"{NETAUTH}/nsutil", SMALL, 10.0, "netauth")),
     # Our own: what every host asks the directory with.
     "fleet-login": ("0.1.0", Module("fleet-login", ".", SMALL, 25.0)),
+    # Our own: SFTP for people who have no shell.
+    "fleet-devspace": ("0.1.0", Module("fleet-devspace", ".", SMALL, 15.0)),
 }
 # These have no word for their version: only one that was built here is known to be the pinned one.
-SILENT = ("netauth", "netauthd", "nsutil", "fleet-login")
+SILENT = ("netauth", "netauthd", "nsutil", "fleet-login", "fleet-devspace")
 
 
 def servers_folder() -> Path:

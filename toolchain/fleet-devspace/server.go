@@ -23,6 +23,7 @@ type Server struct {
 	doors  *Doors
 	counts *Counts
 	store  *Store
+	front  string
 
 	mu     sync.Mutex
 	people map[*Session]bool
@@ -46,7 +47,7 @@ func newServer(config *Config, keys []ssh.Signer) (*Server, error) {
 	}
 	s := &Server{
 		config: config, lookup: newLookup(config.Login), doors: newDoors(config.Limits), counts: new(Counts),
-		store: store, people: map[*Session]bool{},
+		store: store, people: map[*Session]bool{}, front: front(keys),
 	}
 	s.ssh = &ssh.ServerConfig{
 		Config:                  ssh.Config{Ciphers: ciphers, KeyExchanges: keyExchanges, MACs: macs},

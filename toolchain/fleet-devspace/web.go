@@ -5,7 +5,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/crypto/ssh"
 )
+
+// front is what the name shows by HTTPS: by which host keys people know that they reached the right server.
+func front(keys []ssh.Signer) string {
+	text := "Files by SFTP, for people of the directory: no shell, no forwarding.\nIts host keys:\n"
+	for _, key := range keys {
+		text += fmt.Sprintf("  %s %s\n", key.PublicKey().Type(), ssh.FingerprintSHA256(key.PublicKey()))
+	}
+	return text
+}
 
 // web is the second port, for whoever looks after the program: is it well, and how much is going on. Nobody is named.
 func (s *Server) web() http.Handler {
@@ -16,6 +27,10 @@ func (s *Server) web() http.Handler {
 			return
 		}
 		fmt.Fprintln(to, "healthy")
+	})
+	pages.HandleFunc("GET /{$}", func(to http.ResponseWriter, _ *http.Request) {
+		to.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprint(to, s.front)
 	})
 	pages.HandleFunc("GET /metrics", func(to http.ResponseWriter, _ *http.Request) {
 		to.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

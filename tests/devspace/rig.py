@@ -32,7 +32,7 @@ from tests.load.netauth_server import NAME, Authority, Someone, Store, serve
 from toolchain.servers import ensure_server
 
 GROUPS = {"people": 3001, "ops": 3002, "devspace-users": 3006}
-NETAUTH, SSH, SFTP, HTTP = 1729, 2201, 2022, 8022
+NETAUTH, SSH, SFTP, HTTP = 1729, 22, 2022, 8022
 SHELL_GROUP, PLACE_GROUP = "ops", "devspace-users"
 # Accounts of the host itself, and the unprivileged one that devspace runs as.
 HOSTS_OWN = {"root": 0, "deploy": 1902}

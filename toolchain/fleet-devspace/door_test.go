@@ -159,6 +159,24 @@ func TestAllButTheOneSubsystemIsRefused(t *testing.T) {
 	}
 }
 
+func TestAClientThatIsDoneHearsAnExitStatus(t *testing.T) {
+	it := started(t, nil)
+	client, _ := it.person("eli")
+	channel, requests, err := client.OpenChannel("session", nil)
+	fatal(t, err)
+	granted, err := channel.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"}))
+	if err != nil || !granted {
+		t.Fatal(granted, err)
+	}
+	fatal(t, channel.CloseWrite())
+	for request := range requests {
+		if request.Type == "exit-status" {
+			return
+		}
+	}
+	t.Error("the channel ends without one, which scp takes for a failure")
+}
+
 func TestWhoeverMayNoLongerComeInIsCutInTheMiddle(t *testing.T) {
 	it := started(t, nil)
 	client, files := it.person("eli")

@@ -189,8 +189,8 @@ func (s *Session) sftp(channel ssh.Channel) {
 	defer stop()
 	handlers := sftp.Handlers{FileGet: home, FilePut: home, FileCmd: home, FileList: home}
 	server := sftp.NewRequestServer(channel, handlers, sftp.WithRSMaxTxPacket(1<<17))
+	// Serve leaves the channel open: scp counts a copy as failed where no exit status came before the end.
 	err = server.Serve()
-	server.Close()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		s.say("ended", fmt.Sprintf(" error=%q", err))
 		s.exit(channel, 1)

@@ -1,9 +1,9 @@
 """The devspace matrix, and what it promises of files, on one machine in namespaces of its own. Needs root.
 
-    python -m tests.devspace                all of it
-    python -m tests.devspace matrix         who may do what at a host's sshd and at devspace
-    python -m tests.devspace swapped        the same with the two groups swapped: the cells that must turn red do
-    python -m tests.devspace promises       quotas, concurrent uploads, cut connections, a full disk, leaving and joining
+python -m tests.devspace                all of it
+python -m tests.devspace matrix         who may do what at a host's sshd and at devspace
+python -m tests.devspace swapped        the same with the two groups swapped: the cells that must turn red do
+python -m tests.devspace promises       quotas, concurrent uploads, cut connections, a full disk, leaving and joining
 """
 
 from __future__ import annotations

@@ -307,7 +307,9 @@ def scp(it: Attempt, *more: str) -> Result:
 
 def sftp(it: Attempt) -> Result:
     sent, name, back = _sent(it), f"up-{it.port}", it.folder / "back"
-    batch = f"put {sent} {name}\nrename {name} {name}-2\nget {name}-2 {back}\nrm {name}-2\nmkdir {name}-d\nrmdir {name}-d\n"
+    batch = (
+        f"put {sent} {name}\nrename {name} {name}-2\nget {name}-2 {back}\nrm {name}-2\nmkdir {name}-d\nrmdir {name}-d\n"
+    )
     found = _sftp(it, batch)
     return Result(found.let_in, found.effect and back.read_text() == f"text of {it.port}\n", found.said)
 
@@ -416,7 +418,9 @@ def table(found: dict[Cell, Result]) -> str:
             row = []
             for persona in personas:
                 result, wish = by[way, door, persona]
-                row.append(("in+" if result.effect else "in" if result.let_in else "-") + ("" if result == wish else " !"))
+                row.append(
+                    ("in+" if result.effect else "in" if result.let_in else "-") + ("" if result == wish else " !")
+                )
             lines.append(f"| {way} | {' | '.join(row)} |")
         lines.append("")
     return "\n".join(lines)

@@ -21,7 +21,18 @@ LIMIT_SECONDS = 60.0
 
 
 def _words(who: Who, *more: str) -> list[str]:
-    words = ["sftp", "-F", "none", "-v", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-i", str(who.keys["ed25519"])]
+    words = [
+        "sftp",
+        "-F",
+        "none",
+        "-v",
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "StrictHostKeyChecking=no",
+        "-i",
+        str(who.keys["ed25519"]),
+    ]
     words += ["-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]
     return [*words, *more, "-P", str(SFTP), "-b", "-", f"{who.name}@127.0.0.1"]
 
@@ -90,13 +101,16 @@ def a_quota_that_is_exceeded(rig: Rig) -> str:
     file = kept(rig, who)
     code, said = batch(who, f"put {made(rig, 'large', 20 * MEGABYTE)} kept\n")
     words = re.findall(r"quota exceeded[^\r\n]*|write remote[^\r\n]*", said)
-    assert code != 0 and any("quota" in it for it in words), said[-800:]
+    assert code != 0, said[-800:]
+    assert any("quota" in it for it in words), said[-800:]
     assert whole(file), "the finished file is another"
     code, said = batch(who, f"put {made(rig, 'large', 20 * MEGABYTE)} new\n")
-    assert code != 0 and not home(rig, who, "new").exists(), "a partial file has its final name"
+    assert code != 0, "a partial file has its final name"
+    assert not home(rig, who, "new").exists(), "a partial file has its final name"
     gone(rig, who)
     code, said = batch(who, "df -h\n")
-    assert code == 0 and "16.0MB" in said, said[-500:]
+    assert code == 0, said[-500:]
+    assert "16.0MB" in said, said[-500:]
     return f"the client sees: {'; '.join(dict.fromkeys(words))}"
 
 
@@ -118,7 +132,9 @@ def many_uploads_at_once(rig: Rig) -> str:
         with ThreadPoolExecutor(others) as pool:
             found = list(
                 pool.map(
-                    lambda n: batch(who, "".join(f"put {files[n]} one\nput {files[n]} own{n}-{r}\n" for r in range(rounds))),
+                    lambda n: batch(
+                        who, "".join(f"put {files[n]} one\nput {files[n]} own{n}-{r}\n" for r in range(rounds))
+                    ),
                     range(others),
                 )
             )
@@ -126,7 +142,8 @@ def many_uploads_at_once(rig: Rig) -> str:
         ended.set()
         reader.join()
     assert [code for code, _ in found] == [0] * others, [said[-300:] for code, said in found if code][:1]
-    assert not torn and _one_of(home(rig, who, "one"), others), "one name, many clients: not one of them whole"
+    assert not torn, "one name, many clients: not one of them whole"
+    assert _one_of(home(rig, who, "one"), others), "one name, many clients: not one of them whole"
     for n in range(others):
         for r in range(rounds):
             assert whole(home(rig, who, f"own{n}-{r}"), 300_000 + n, bytes([97 + n])), f"own{n}-{r} is not whole"
@@ -150,7 +167,8 @@ def a_client_that_is_killed(rig: Rig) -> str:
         child.kill()
         child.communicate()
         gone(rig, who)
-    assert whole(file) and not home(rig, who, "fresh").exists()
+    assert whole(file)
+    assert not home(rig, who, "fresh").exists()
     return "the finished file stays, the other is not there"
 
 
@@ -159,7 +177,7 @@ def packets_that_vanish(rig: Rig) -> str:
     rig.devspace(PLACE_GROUP, keepalive_seconds=2)
     file = kept(rig, who)
     child = begun(rig, who, made(rig, "slow", 8 * MEGABYTE), "kept")
-    rules = f"add table inet hole\nadd chain inet hole in {{ type filter hook input priority 0; }}\n"
+    rules = "add table inet hole\nadd chain inet hole in { type filter hook input priority 0; }\n"
     rules += f"add rule inet hole in tcp dport {SFTP} drop\nadd rule inet hole in tcp sport {SFTP} drop\n"
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
     try:
@@ -184,11 +202,14 @@ def a_full_disk(rig: Rig) -> str:
         file, others = kept(rig, who), kept(rig, other)
         code, said = batch(who, f"put {made(rig, 'large', 10 * MEGABYTE)} kept\n")
         words = re.findall(r"the disk is full[^\r\n]*|write remote[^\r\n]*", said)
-        assert code != 0 and any("disk is full" in it for it in words), said[-800:]
+        assert code != 0, said[-800:]
+        assert any("disk is full" in it for it in words), said[-800:]
         code, said = batch(who, f"put {made(rig, 'large', 10 * MEGABYTE)} new\n")
-        assert code != 0 and not home(rig, who, "new").exists(), "a partial file has its final name"
+        assert code != 0, "a partial file has its final name"
+        assert not home(rig, who, "new").exists(), "a partial file has its final name"
         gone(rig, who)
-        assert whole(file) and whole(others), "a finished file is another"
+        assert whole(file), "a finished file is another"
+        assert whole(others), "a finished file is another"
         code, said = batch(other, f"put {made(rig, 'small', MEGABYTE)} small\n")
         assert code == 0, f"nothing works after a full disk: {said[-500:]}"
         rig.end("devspace")
@@ -206,7 +227,8 @@ def a_server_that_is_killed(rig: Rig) -> str:
     rig.end("devspace", signal.SIGKILL)
     child.communicate()
     left = incoming(rig, who)
-    assert left and whole(file)
+    assert left
+    assert whole(file)
     rig.devspace(PLACE_GROUP)
     gone(rig, who)
     assert whole(file)
@@ -221,7 +243,8 @@ def leaving_and_joining(rig: Rig) -> str:
     locked = time.monotonic()
     said, _ = child.communicate(timeout=LIMIT_SECONDS)
     out = time.monotonic() - locked
-    assert child.returncode != 0 and out < LIMIT_SECONDS, f"still in after {out:.0f} s"
+    assert child.returncode != 0, f"still in after {out:.0f} s"
+    assert out < LIMIT_SECONDS, f"still in after {out:.0f} s"
     gone(rig, who)
     assert whole(file), "who was cut has changed a finished file"
     # Somebody who is locked is remembered as such for a moment; after that neither look-up nor kept answer opens.
@@ -233,7 +256,8 @@ def leaving_and_joining(rig: Rig) -> str:
         time.sleep(0.5)
     code, said = batch(who, "get kept /dev/null\nput /etc/hostname again\n")
     assert code == 0, said[-500:]
-    return f"cut in the middle of an upload {out:.0f} s after the lock, in again {time.monotonic() - unlocked:.0f} s after it went"
+    back = time.monotonic() - unlocked
+    return f"cut in the middle of an upload {out:.0f} s after the lock, in again {back:.0f} s after it was lifted"
 
 
 PROMISES: tuple[Callable[[Rig], str], ...] = (

@@ -1,7 +1,7 @@
 """One machine with both doors: an sshd configured exactly as hosts are, and devspace, both asking one real NetAuth.
 
-In namespaces of its own (tests/load/login_rig.py): its /etc, /usr/bin and /var/lib are layers over the machine's, so that programs and
-files stand where they stand on a host, and all of it ends with the one process.
+In namespaces of its own (tests/load/login_rig.py): its /etc, /usr/bin and /var/lib are layers over the machine's, so that
+programs and files stand where they stand on a host, and all of it ends with the one process.
 """
 
 from __future__ import annotations
@@ -212,7 +212,8 @@ def _public(keys: dict[str, Path]) -> tuple[str, ...]:
 
 def _accounts(rig: Rig) -> None:
     """Everybody is an account here, those of devspace too: nobody is kept out of a host for having none."""
-    own = f"{ACCOUNT}:x:1901:1901::/nonexistent:/usr/sbin/nologin\ndeploy:x:1902:1902::{rig.folder}/homes/deploy:/bin/sh\n"
+    own = f"{ACCOUNT}:x:1901:1901::/nonexistent:/usr/sbin/nologin\n"
+    own += f"deploy:x:1902:1902::{rig.folder}/homes/deploy:/bin/sh\n"
     kept = Path("/etc/passwd").read_text()
     _write(rig.folder / "own.passwd", kept + own)
     people = "".join(

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 
 from tests.devspace.cells import all_cells, entitled, sums, table, tried, wrong
+from tests.devspace.machine import PLACE_GROUP, SHELL_GROUP
 from tests.devspace.promises import PROMISES
-from tests.devspace.rig import DEVSPACE, HOST, PLACE_GROUP, SHELL_GROUP, Rig, missing, open_doors, rigged
+from tests.devspace.rig import DEVSPACE, HOST, Rig, missing, open_doors, rigged
 from tests.load.login_rig import inside
 
 # Whose cells differ when devspace's group gives shells and the other way round.

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.devspace.cells import Who, inside
-from tests.devspace.rig import NOBODY, PLACE_GROUP, SFTP, Rig
+from tests.devspace.attempt import inside
+from tests.devspace.doors import Who
+from tests.devspace.machine import PLACE_GROUP
+from tests.devspace.rig import NOBODY, SFTP, Rig
 
 MEGABYTE = 2**20
 # A look at everybody who is in, and what was heard just before it.

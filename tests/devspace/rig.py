@@ -1,14 +1,12 @@
 """One machine with both doors: an sshd configured exactly as hosts are, and devspace, both asking one real NetAuth.
 
-In namespaces of its own (tests/load/login_rig.py): its /etc, /usr/bin and /var/lib are layers over the machine's, so that
-programs and files stand where they stand on a host, and all of it ends with the one process.
+In namespaces of its own (tests/load/login_rig.py), which end with the one process.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -24,30 +22,18 @@ from hostconfig.desired import parse
 from hostconfig.login import ACCOUNT, CONFIG, config_text
 from hostconfig.sshd import sshd
 from hostconfig.supervised import CA
-from tests.devspace.cells import KEYS, Door, Who
+from tests.devspace.doors import KEYS, Door, Who
+from tests.devspace.machine import GROUPS, PEOPLE, PLACE_GROUP, SHELL_GROUP, accounts, keys, machine, public, write
 from tests.hostconfig.platforms import PLATFORMS
 from tests.hostconfig.samples import sample
 from tests.load.login_rig import MARK
 from tests.load.netauth_server import NAME, Authority, Someone, Store, serve
-from toolchain.servers import ensure_server
 
-GROUPS = {"people": 3001, "ops": 3002, "devspace-users": 3006}
 NETAUTH, SSH, SFTP, HTTP = 1729, 22, 2022, 8022
-SHELL_GROUP, PLACE_GROUP = "ops", "devspace-users"
-# Accounts of the host itself, and the unprivileged one that devspace runs as.
-HOSTS_OWN = {"root": 0, "deploy": 1902}
 NOBODY = 65534
 HOST = Door("host", "host", "127.0.0.1", SSH)
 DEVSPACE = Door("devspace", "devspace", "127.0.0.1", SFTP)
 NEEDED = ("unshare", "mount", "ip", "nft", "ssh", "ssh-keygen", "ssh-agent", "scp", "sftp", "rsync", "setpriv")
-# Everybody of the directory, by persona: number, groups, locked.
-PEOPLE: dict[str, tuple[str, int, tuple[str, ...], bool]] = {
-    "devspace": ("dev", 2001, ("people", PLACE_GROUP), False),
-    "shell": ("ops1", 2002, ("people", SHELL_GROUP), False),
-    "both": ("both", 2003, ("people", SHELL_GROUP, PLACE_GROUP), False),
-    "removed": ("gone", 2004, ("people", SHELL_GROUP, PLACE_GROUP), False),
-    "locked": ("shut", 2005, ("people", SHELL_GROUP, PLACE_GROUP), True),
-}
 
 
 def missing() -> str:
@@ -109,9 +95,9 @@ class Rig:
         config = json.loads(config_text(desired, desired.login))
         # People are accounts of the layer's own /etc here: there is no second source of accounts.
         config["places"]["passwd"] = str(self.folder / "own.passwd")
-        _write(Path(CONFIG), json.dumps(config))
+        write(Path(CONFIG), json.dumps(config))
         text = next(it.text for it in sshd(desired, PLATFORMS["debian-runit"]).files if it.path.endswith("sshd_config"))
-        _write(Path("/etc/ssh/sshd_config"), text)
+        write(Path("/etc/ssh/sshd_config"), text)
         shutil.rmtree("/var/lib/fleet/login", ignore_errors=True)
         Path("/var/lib/fleet/login").mkdir(parents=True)
         shutil.chown("/var/lib/fleet/login", ACCOUNT)
@@ -122,7 +108,7 @@ class Rig:
         login = json.loads(Path(CONFIG).read_text()) | {"login_groups": [], "sudo_groups": [], "fresh_seconds": 3}
         login |= {"services": {"devspace": {"groups": [group]}}, "account": "nobody"}
         login["places"] |= {"cache": str(self.data / "login")}
-        _write(self.folder / "devspace-login.json", json.dumps(login))
+        write(self.folder / "devspace-login.json", json.dumps(login))
         command = ["/usr/bin/fleet-login", "--config", str(self.folder / "devspace-login.json"), "keys"]
         config: dict[str, object] = {
             "listen": f"127.0.0.1:{SFTP}",
@@ -133,7 +119,7 @@ class Rig:
             "login": {"command": [*command, "--alone", "--service", "devspace"]},
             "limits": {"per_address": 100, "per_person": 40, "waiting": 100},
         }
-        _write(self.folder / "devspace.json", json.dumps(config | changed))
+        write(self.folder / "devspace.json", json.dumps(config | changed))
         lowered = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
         words = ["/usr/bin/fleet-devspace", "--config", str(self.folder / "devspace.json"), "serve"]
         self.start("devspace", [*lowered, *words])
@@ -170,12 +156,6 @@ def _wish(group: str) -> dict[str, object]:
     }
 
 
-def _write(path: Path, text: str, mode: int = 0o644) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(mode)
-
-
 def _await(what: str, holds: object, seconds: float = 20.0) -> None:
     assert callable(holds)
     end = time.monotonic() + seconds
@@ -185,94 +165,22 @@ def _await(what: str, holds: object, seconds: float = 20.0) -> None:
         time.sleep(0.1)
 
 
-def _layer(folder: Path, place: str) -> None:
-    """Whatever is written below a place stays in this namespace."""
-    upper, work = folder / f"upper{place.replace('/', '-')}", folder / f"work{place.replace('/', '-')}"
-    upper.mkdir()
-    work.mkdir()
-    options = f"lowerdir={place},upperdir={upper},workdir={work}"
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, place], check=True)
-
-
-def _keys(folder: Path, owner: str) -> dict[str, Path]:
-    found = {}
-    for kind in (*KEYS, "forced"):
-        file = folder / f"{owner}-{kind}"
-        bits = ["-b", "3072"] if kind == "rsa" else []
-        kind_of = "ed25519" if kind == "forced" else kind
-        subprocess.run(["ssh-keygen", "-q", "-t", kind_of, *bits, "-N", "", "-C", owner, "-f", str(file)], check=True)
-        found[kind] = file
-    return found
-
-
-def _public(keys: dict[str, Path]) -> tuple[str, ...]:
-    lines = {kind: file.with_name(f"{file.name}.pub").read_text().strip() for kind, file in keys.items()}
-    return (*(lines[kind] for kind in KEYS), f'command="/bin/sh" {lines["forced"]}')
-
-
-def _accounts(rig: Rig) -> None:
-    """Everybody is an account here, those of devspace too: nobody is kept out of a host for having none."""
-    own = f"{ACCOUNT}:x:1901:1901::/nonexistent:/usr/sbin/nologin\n"
-    own += f"deploy:x:1902:1902::{rig.folder}/homes/deploy:/bin/sh\n"
-    kept = Path("/etc/passwd").read_text()
-    _write(rig.folder / "own.passwd", kept + own)
-    people = "".join(
-        f"{name}:x:{number}:3001::{rig.folder}/homes/{name}:/bin/sh\n" for name, number, _, _ in PEOPLE.values()
-    )
-    _write(Path("/etc/passwd"), kept + own + people)
-    groups = Path("/etc/group").read_text()
-    groups = re.sub(r"^(sudo:.*:.*:).*$", r"\1deploy", groups, flags=re.MULTILINE)
-    for group, number in GROUPS.items():
-        members = ",".join(name for name, _, its, _ in PEOPLE.values() if group in its and group != "people")
-        groups += f"{group}:x:{number}:{members}\n"
-    _write(Path("/etc/group"), f"{groups}{ACCOUNT}:x:1901:\ndeploy:x:1902:\n")
-    names = [ACCOUNT, "deploy", *(name for name, *_ in PEOPLE.values())]
-    shadow = "".join(f"{name}:*:19000:0:99999:7:::\n" for name in names)
-    # A password that is locked would keep root out by itself.
-    root = re.sub(r"^root:[^:]*:", "root:*:", Path("/etc/shadow").read_text(), flags=re.MULTILINE)
-    _write(Path("/etc/shadow"), root + shadow, 0o600)
-    for name, number in [("deploy", 1902), *((name, number) for name, number, _, _ in PEOPLE.values())]:
-        home = rig.folder / "homes" / name
-        home.mkdir(parents=True)
-        os.chown(home, number, number)
-
-
 def _people(rig: Rig) -> None:
     client = rig.folder / "client"
     client.mkdir(mode=0o700)
-    held = {persona: _keys(client, name) for persona, (name, *_) in PEOPLE.items()}
+    held = {persona: keys(client, name) for persona, (name, *_) in PEOPLE.items()}
     rig.people = [Who(persona, PEOPLE[persona][0], held[persona]) for persona in PEOPLE]
     folder = Path("/etc/ssh/authorized_keys.d")
     folder.mkdir(exist_ok=True)
     for persona, name in (("root", "root"), ("break-glass", "deploy")):
-        keys = _keys(client, name)
-        rig.people.append(Who(persona, name, keys))
-        _write(folder / name, "".join(f"{line}\n" for line in _public(keys)[:-1]))
+        own = keys(client, name)
+        rig.people.append(Who(persona, name, own))
+        write(folder / name, "".join(f"{line}\n" for line in public(own)[:-1]))
     rig.people.append(Who("wrong case", "BOTH", held["both"]))
     # Those who are closed were in once: both doors have seen them, and see them go.
     rig.store.write(
-        [Someone(name, number, _public(held[p]), groups) for p, (name, number, groups, _) in PEOPLE.items()], GROUPS
+        [Someone(name, number, public(held[p]), groups) for p, (name, number, groups, _) in PEOPLE.items()], GROUPS
     )
-
-
-def _machine(folder: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run"], check=True)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    Path("/run/sshd").mkdir()
-    for place in ("/etc", "/usr/bin", "/var/lib"):
-        _layer(folder, place)
-    for name in ("fleet-login", "fleet-devspace"):
-        target = Path("/usr/bin", name)
-        target.unlink(missing_ok=True)
-        shutil.copy2(ensure_server(name), target)
-        target.chmod(0o755)
-    _write(Path("/etc/hosts"), f"127.0.0.1 localhost {NAME}\n")
-    _write(Path("/etc/ssh/banner"), "A host.\n")
-    shutil.rmtree("/etc/ssh/sshd_config.d", ignore_errors=True)
-    for kind in ("ed25519", "rsa"):
-        file = Path(f"/etc/ssh/ssh_host_{kind}_key")
-        file.unlink(missing_ok=True)
-        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(file)], check=True)
 
 
 @contextmanager
@@ -283,11 +191,11 @@ def rigged() -> Iterator[Rig]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/mnt"], check=True)
     folder = Path(tempfile.mkdtemp(prefix="devspace-", dir="/mnt"))
     folder.chmod(0o755)
-    _machine(folder)
+    machine(folder)
     rig = Rig(folder, Store(folder / "store"), Authority(folder))
     _people(rig)
-    _accounts(rig)
-    _write(Path(CA), rig.authority.file.read_text())
+    accounts(rig.folder)
+    write(Path(CA), rig.authority.file.read_text())
     rig.pair = rig.authority.leaf("good", days=30)
     for kind in KEYS:
         file = folder / f"host_{kind}"
@@ -317,9 +225,9 @@ def open_doors(rig: Rig, shells: str, places: str) -> None:
         return "ssh-ed25519" in subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
     for name in ("gone", "shut"):
-        _await(f"the host knows {name}", lambda name=name: seen(["keys", name], "1901"))  # type: ignore[misc]
+        _await(f"the host knows {name}", lambda name=name: seen(["keys", name], "1901"))
         words = ["--config", login, "keys", "--alone", "--service", "devspace", name]
-        _await(f"devspace knows {name}", lambda words=words: seen(words, str(NOBODY)))  # type: ignore[misc]
+        _await(f"devspace knows {name}", lambda words=words: seen(words, str(NOBODY)))
     rig.change("locked", locked=True)
     # The removed one is no person of the directory any more.
     (rig.store.folder / "kv" / "entities" / "gone").unlink(missing_ok=True)

@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
-from tests.devspace.cells import WAYS, Cell, Door, Result, Who, all_cells, entitled, expected, wrong
+from tests.devspace.cells import all_cells, entitled, expected, wrong
+from tests.devspace.doors import Cell, Door, Result, Who
 from tests.devspace.rig import missing
+from tests.devspace.ways import WAYS
 from toolchain.places import ROOT, TOOLCHAIN
 
 HOST, DEVSPACE = Door("host", "host", "192.0.2.1", 22), Door("devspace", "devspace", "192.0.2.1", 2022)

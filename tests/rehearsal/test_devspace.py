@@ -14,7 +14,9 @@ from model import load
 from rehearsal import driver, engine, people
 from rehearsal.checks_front import Answer, ask
 from rehearsal.testhosts import network, settings
-from tests.devspace.cells import WAYS, Cell, Door, Who, entitled, sums, table, tried, wrong
+from tests.devspace.cells import entitled, sums, table, tried, wrong
+from tests.devspace.doors import Cell, Door, Who
+from tests.devspace.ways import WAYS
 from tests.load.leaver import SFTP_PORT, place_of
 from tests.load.leavings import OPERATOR, joined, names, teams_of
 from tests.rehearsal.support import MIRRORS, Rehearsed

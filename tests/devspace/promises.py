@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -174,6 +175,30 @@ def a_client_that_is_killed(rig: Rig) -> str:
     return "the finished file stays, the other is not there"
 
 
+def the_same_by_a_hosts_internal_sftp(rig: Rig) -> str:
+    """Why that is not used: what a killed client leaves at OpenSSH's own server, over a finished file."""
+    who = rig.who("shell")
+    place = rig.folder / "homes" / who.name / "kept"
+    place.write_bytes(b"k" * 1000)
+    shutil.chown(place, who.name)
+    words = [word if word != str(SFTP) else "22" for word in _words(who, "-l", "4000")]
+    child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert child.stdin is not None
+    child.stdin.write(f"put {made(rig, 'slow', 8 * MEGABYTE)} kept\n".encode())
+    child.stdin.close()
+    end = time.monotonic() + 20
+    while place.stat().st_size < 65536:
+        assert time.monotonic() < end, "the upload does not begin"
+        time.sleep(0.05)
+    subprocess.run(["pkill", "-KILL", "-P", str(child.pid)], check=False)
+    child.kill()
+    child.wait()
+    time.sleep(0.5)
+    left = place.stat().st_size
+    assert 1000 != left < 8 * MEGABYTE, "it keeps the finished file: then it could be used here"
+    return f"{left} of {8 * MEGABYTE} bytes under the final name, the finished file is lost"
+
+
 def packets_that_vanish(rig: Rig) -> str:
     who = rig.who("devspace")
     rig.devspace(PLACE_GROUP, keepalive_seconds=2)
@@ -266,6 +291,7 @@ PROMISES: tuple[Callable[[Rig], str], ...] = (
     a_quota_that_is_exceeded,
     many_uploads_at_once,
     a_client_that_is_killed,
+    the_same_by_a_hosts_internal_sftp,
     packets_that_vanish,
     a_full_disk,
     a_server_that_is_killed,

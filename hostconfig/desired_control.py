@@ -14,11 +14,12 @@ Driver = Literal["docker", "podman", "exec", "raw_exec"]
 
 
 class HostVolume(Strict):
-    """A folder that jobs may mount; `made`: made here if it is missing."""
+    """A folder that jobs may mount; `made`: made here if it is missing, and given to `owner`, an account's number."""
 
     path: Path
     read_only: bool = False
     made: bool = True
+    owner: int | None = Field(default=None, ge=1, le=65534)
 
 
 class Client(Strict):

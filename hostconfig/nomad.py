@@ -9,7 +9,7 @@ from typing import Any
 
 from hostconfig.consul import HTTPS, text_of
 from hostconfig.containers import plugins
-from hostconfig.desired_control import Agents, Client, Member, Servers
+from hostconfig.desired_control import Agents, Client, HostVolume, Member, Servers
 from hostconfig.parts import ManagedFile, Part, Platform
 from hostconfig.restarting import RESTART
 from hostconfig.services import restart
@@ -149,13 +149,19 @@ def client_config(client: Client, desired: Member, platform: Platform) -> dict[s
     return found
 
 
+def _folder(volume: HostVolume) -> str:
+    """Shell that makes a volume's folder. What is in it is its owner's own business."""
+    owned = f" && chown {volume.owner}:{volume.owner} {volume.path}" if volume.owner is not None else ""
+    return f"mkdir -p {volume.path}{owned}"
+
+
 def _part(
     desired: Member, platform: Platform, config: dict[str, Any], client: Client | None, needs_gossip: bool, hear: str
 ) -> Part:
     name = service_name("nomad")
     owner = "root" if client else account_name("nomad", platform.os)
     fragment = secret_fragment(f"{FOLDER}/80-gossip.json", '{"server": {"encrypt": "%s"}}', f"{GOSSIP}/nomad", owner)
-    folders = [f"mkdir -p {v.path}" for _, v in sorted(client.volumes.items()) if v.made] if client else []
+    folders = [_folder(v) for _, v in sorted(client.volumes.items()) if v.made] if client else []
     daemon = Daemon(
         "nomad",
         f"nomad agent -config={FOLDER}",

@@ -24,6 +24,9 @@ class HostVolume(Strict):
     path: HostPath
     read_only: bool = False
     made: bool = Field(default=True, description="false: something else makes the folder (a socket, a system folder)")
+    owner: int | None = Field(
+        default=None, ge=1, le=65534, description="number of the account that its jobs run as; root's if not said"
+    )
 
 
 class Offer(Strict):

@@ -90,8 +90,10 @@ class Template(Strict):
     text: Text | None = None
     key: Label | None = Field(default=None, description="the body is this key of a Nomad variable")
     keys: dict[Label, Label] = Field(default={}, description="environment variable: key of a Nomad variable")
-    facts: Literal["certificate"] | None = Field(
-        default=None, description="the body is what the fleet's data say of it: the certificate's authority and names"
+    facts: Literal["certificate", "devspace", "authorities"] | None = Field(
+        default=None,
+        description="the body is what the fleet's data say of it: the certificate's authority and names; whom devspace "
+        "lets in, and how it asks; the recorded certificates of the fleet's own authorities",
     )
     variable: VariablePath | None = Field(default=None, description="of `key` and `keys`; the job's own if not said")
     environment: bool = Field(default=False, description="true: lines NAME=value become the task's environment")

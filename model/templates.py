@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from model import devspace, directory
 from model.fleet import Fleet
 from model.services import Template
 
@@ -26,7 +28,7 @@ def body(fleet: Fleet, service: str, template: Template) -> str:
         lines = (f'{name}={{{{ (index . "{key}").Value | toJSON }}}}\n' for name, key in sorted(template.keys.items()))
         return f'{{{{ with nomadVar "{path}" -}}}}\n{"".join(lines)}{{{{ end }}}}\n'
     if template.facts is not None:
-        return certificate_facts(fleet)
+        return _FACTS[template.facts](fleet)
     return template.text or ""
 
 
@@ -40,6 +42,12 @@ def certificate_facts(fleet: Fleet) -> str:
         lines += [f"name {name}" for name in fleet.front.certificate.names]
     return "".join(f"{line}\n" for line in lines)
 
+
+_FACTS: dict[str, Callable[[Fleet], str]] = {
+    "certificate": certificate_facts,
+    "devspace": devspace.login_facts,
+    "authorities": directory.authorities,
+}
 
 _VARIABLE = re.compile(r'nomadVar(?:Exists)?\s+"([^"]+)"')
 

@@ -47,6 +47,8 @@ class Doors:
     way: WayIn
     reached: bool
     """Whether the hosts' addresses are known."""
+    authorities: str
+    """The control hosts' own authorities, as the stack knows them: PEM."""
     folder: Path
     """The operator's own folder: one file for each holder's share, and for each person's password."""
 
@@ -78,7 +80,9 @@ def doors(stack: str, fleet: Fleet, outputs: Mapping[str, Mapping[str, Any]], fo
     """The way in to a stack's control plane by what its outputs say of the hosts."""
     assert fleet.control is not None
     at = {host: f"{outputs[host]['ipv4']}:443" for host in fleet.voters if host in outputs}
-    return Doors(WayIn(stack, fleet, fleet.control, at), len(at) == len(fleet.voters), folder)
+    known = [str(outputs[host].get("authority") or "") for host in fleet.voters if host in outputs]
+    authorities = "".join(f"{pem.rstrip()}\n" for pem in known if pem)
+    return Doors(WayIn(stack, fleet, fleet.control, at), len(at) == len(fleet.voters), authorities, folder)
 
 
 def await_answers(there: Doors, seconds: float = ANSWER_SECONDS) -> dict[str, vault.State]:
@@ -200,7 +204,7 @@ def whole(apply: Apply, there: Doors, fleet: Fleet, mine: Mapping[str, str], ins
     outcome = apply((), mine)
     if outcome.code == 0:
         nomad = there.api("nomad", mine["NOMAD_TOKEN"])
-        inside(lambda: patiently(lambda: secrets.write(fleet, nomad)))
+        inside(lambda: patiently(lambda: secrets.write(fleet, nomad, {"authorities": there.authorities})))
         if certificates.JOB in fleet.services:
             inside(lambda: patiently(lambda: certificates.obtain(nomad)))
     return outcome

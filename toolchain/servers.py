@@ -1,4 +1,4 @@
-"""Puts together the folder with the servers: nomad, consul, vault, netauthd with its two tools, fleet-login, fleet-man.
+"""Puts together the folder with the servers: nomad, consul, vault, netauthd with its two tools, and our own three.
 
 Test hosts get them as packages, operators as commands. Built one after the other: each alone fills two cores.
 """
@@ -30,9 +30,11 @@ SERVERS = {
     "fleet-login": ("0.1.0", Module("fleet-login", ".", SMALL, 25.0)),
     # Our own: takes manual pages out of packages, and answers with them on each mirror.
     "fleet-man": ("0.1.0", Module("fleet-man", ".", SMALL, 25.0)),
+    # Our own: SFTP for people who have no shell.
+    "fleet-devspace": ("0.1.0", Module("fleet-devspace", ".", SMALL, 15.0)),
 }
 # These have no word for their version: only one that was built here is known to be the pinned one.
-SILENT = ("netauth", "netauthd", "nsutil", "fleet-login", "fleet-man")
+SILENT = ("netauth", "netauthd", "nsutil", "fleet-login", "fleet-man", "fleet-devspace")
 
 
 def servers_folder() -> Path:

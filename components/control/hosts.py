@@ -39,6 +39,7 @@ def offer(fleet: Fleet, host: str) -> dict[str, Any] | None:
         "meta": dict(sorted(found.meta.items())),
         "volumes": {
             name: {"path": it.path, "read_only": it.read_only, "made": it.made}
+            | ({"owner": it.owner} if it.owner is not None else {})
             for name, it in sorted(found.volumes.items())
         },
         "capabilities": sorted(own.capabilities) if own else [],

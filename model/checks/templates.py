@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model import devspace, directory
 from model.checks.access import matches
 from model.checks.rule import Found
 from model.fleet import Fleet
@@ -29,6 +30,19 @@ def templates_have_one_body(fleet: Fleet) -> Iterator[Found]:
         if len(given) != 1:
             what = f"says {' and '.join(given)}" if given else "says none of them"
             yield Found(path, what, "keep or write one")
+
+
+def devspace_has_whom_to_ask(fleet: Fleet) -> Iterator[Found]:
+    """What tells devspace whom to let in has a directory to ask, and a team that grants devspace."""
+    for _, _, path, _, template in _templates(fleet):
+        if template.facts != "devspace":
+            continue
+        if not directory.hosts(fleet):
+            yield Found(
+                (*path, "facts"), "the fleet has no directory of people", "add `netauth:` to roster/settings.yaml"
+            )
+        elif not devspace.groups(fleet):
+            yield Found((*path, "facts"), "no team grants devspace", "write `devspace: true` in a team's grants")
 
 
 def template_files_are_there(fleet: Fleet) -> Iterator[Found]:
@@ -95,6 +109,7 @@ def _granted(fleet: Fleet, home: str, job: str, namespace: str, variable: str) -
 
 RULES = (
     templates_have_one_body,
+    devspace_has_whom_to_ask,
     template_files_are_there,
     template_files_are_used,
     secrets_are_kept_close,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.alone.adapted import DATACENTER
+from rehearsal.secrets import made_up
 from rehearsal.testhosts import base, packages
 from rehearsal.testhosts.commands import contained
 from servers import Api, ApiError
@@ -50,7 +50,7 @@ class Agent:
     def remember(self, variables: Mapping[str, set[str]]) -> None:
         """Variables with values made up for this run alone, where a job reads any."""
         for path, keys in variables.items():
-            items = {key: secrets.token_hex(16) for key in keys}
+            items = {key: made_up(key) for key in keys}
             self.api.put(f"/v1/var/{path}", {"Path": path, "Namespace": "default", "Items": items})
 
 
@@ -104,6 +104,8 @@ def running(volumes: set[str]) -> Iterator[Agent]:
         told = config(folder, root, volumes)
         for name in volumes:
             (folder / "volumes" / name).mkdir(parents=True)
+            # Whichever account the job runs as: on a host the folder is its owner's.
+            (folder / "volumes" / name).chmod(0o777)
             if name == ORIGIN:
                 _packages(folder / "volumes" / name)
         (folder / "agent.json").write_text(json.dumps(told))

@@ -15,6 +15,7 @@ CLIENT: dict[str, Any] = {
     "meta": {"builder": "true"},
     "volumes": {
         "hostdir": {"path": "/hostdir"},
+        "files": {"path": "/srv/files", "owner": 2022},
         "logs": {"path": "/var/log", "read_only": True, "made": False},
     },
     "capabilities": ["sys_admin"],

@@ -1,11 +1,12 @@
 """One person's ways in to the rehearsal, each tried once a second: when was the last time that it worked?
 
-New logins and live sessions on every host, root by sudo that was asked for its password before, a token of the
-directory, a login at Vault, tokens of Vault, Nomad and Consul that they hold, and the membership at GitHub.
+New logins and live sessions on every host and in devspace, root by sudo that was asked for its password before, a token
+of the directory, a login at Vault, tokens of Vault, Nomad and Consul that they hold, and the membership at GitHub.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 from cli import login
 from cli.roster_github import organisation
 from model import Fleet
+from model.placement import all_groups, eligible
 from rehearsal import control, driver, engine, people
 from rehearsal.checks import Operator
 from rehearsal.preview import ask
@@ -38,6 +40,19 @@ SESSION = (
     'read secret; echo "$secret" | sudo -S -v 2>/dev/null; '
     "while :; do sudo -n true 2>/dev/null && echo root || echo in; sleep 1; done"
 )
+
+
+SFTP_PORT = 2022
+
+
+def place_of(fleet: Fleet) -> str:
+    """The machine where devspace is."""
+    ((service, placed), *_) = [
+        (service, placed)
+        for service, placed in all_groups(fleet)
+        if placed.service == "devspace" and "sftp" in placed.group.ports
+    ]
+    return next(iter(eligible(fleet, service, placed)))
 
 
 @dataclass
@@ -110,6 +125,38 @@ class Asking:
         self.child.communicate(timeout=10)
 
 
+class Files:
+    """A live session in devspace, that lists a folder every second."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self.child = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.heard = 0.0
+        threading.Thread(target=self._ask, daemon=True).start()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _ask(self) -> None:
+        assert self.child.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            while self.child.poll() is None:
+                self.child.stdin.write("ls\n")
+                self.child.stdin.flush()
+                time.sleep(1)
+
+    def _listen(self) -> None:
+        assert self.child.stdout is not None
+        for line in self.child.stdout:
+            # Every home shows this folder; the command itself is echoed before it is carried out.
+            if line.strip() == "public":
+                self.heard = time.monotonic()
+
+    def close(self) -> None:
+        """End it from this side."""
+        self.child.kill()
+        self.child.wait(10)
+
+
 @dataclass
 class Leaver:
     """Somebody of the roster, with all that they can try."""
@@ -118,8 +165,10 @@ class Leaver:
     fleet: Fleet
     hosts: tuple[str, ...]
     sudo: bool
+    devspace: bool = True
     at: driver.Place = field(default_factory=driver.place)
     sessions: dict[str, Session] = field(default_factory=dict)
+    files: Files | None = None
     tokens: dict[str, str] = field(default_factory=dict)
     asking: Asking | None = None
 
@@ -155,9 +204,27 @@ class Leaver:
             return False
         return done.returncode == 0
 
+    def sftp(self) -> list[str]:
+        """The command line of an sftp of theirs, which reads its commands from standard input."""
+        key, at = people.key_folder(self.at.run) / self.name, self.reached[place_of(self.fleet)]["ipv4"]
+        options = ("BatchMode=yes", "ConnectTimeout=5", "IdentitiesOnly=yes", "StrictHostKeyChecking=no")
+        words = [word for option in (*options, "UserKnownHostsFile=/dev/null") for word in ("-o", option)]
+        words += ["-F", "none", "-i", str(key), "-P", str(SFTP_PORT), "-b", "-", f"{self.name}@{at}"]
+        return engine.inside_network(["sftp", *words], settings.internet())
+
+    def comes_to_devspace(self) -> bool:
+        """Whether a new login in devspace succeeds."""
+        try:
+            done = subprocess.run(self.sftp(), input=b"ls\n", capture_output=True, timeout=20, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
     def enter(self) -> None:
         """Come in everywhere: sessions that stay, and tokens."""
         self.asking = Asking(self.doors)
+        if self.devspace:
+            self.files = Files(self.sftp())
         for host in self.hosts:
             self.sessions[host] = Session(self.ssh(host, SESSION), self.secret if self.sudo else "")
         wanted = login.wanted(self.fleet)
@@ -191,6 +258,10 @@ class Leaver:
             found.append(Way(f"session on {host}", lambda s=session: time.monotonic() - s.heard < 1.5))  # type: ignore[misc]
             if self.sudo:
                 found.append(Way(f"root on {host}", lambda s=session: time.monotonic() - s.root < 1.5))  # type: ignore[misc]
+        if self.files is not None:
+            files = self.files
+            found.append(Way("login in devspace", self.comes_to_devspace))
+            found.append(Way("session in devspace", lambda: time.monotonic() - files.heard < 2.5))
         found += [
             Way(f"token of {system}", lambda system=system: self.holds(system))  # type: ignore[misc]
             for system, (variable, _) in SELF.items()
@@ -207,6 +278,8 @@ class Leaver:
             session.close()
         if self.asking is not None:
             self.asking.close()
+        if self.files is not None:
+            self.files.close()
 
     def _asked(self, action: Callable[[], Any]) -> bool:
         try:

@@ -49,7 +49,8 @@ decision:
   approvals: [ann, cy]
   consent: 2026-04-30
 """
-OPERATOR, KEEPER = "operators: member", "mirror-keepers: member, app-admins: member"
+OPERATOR = "operators: member, devspace-users: member"
+KEEPER = "mirror-keepers: member, app-admins: member, devspace-users: member"
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def one(rehearsed: Rehearsed, copy: Copy, name: str, cut: str | None = None, lim
     """Come in everywhere, leave, and look how long it takes. `cut`: only on this host, which hears of nothing."""
     operator = teams_of(name) == OPERATOR
     places = (cut,) if cut else tuple(sorted(SIX if operator else MIRRORS))
-    leaver = Leaver(name, load(copy.folder), places, operator)
+    leaver = Leaver(name, load(copy.folder), places, operator, devspace=cut is None)
     with ExitStack() as undo:
         undo.callback(leaver.close)
         _patiently(leaver)
@@ -128,6 +129,10 @@ def one(rehearsed: Rehearsed, copy: Copy, name: str, cut: str | None = None, lim
 def _patiently(leaver: Leaver) -> None:
     """A host makes accounts at its next look at the directory."""
     end = time.monotonic() + 60
+    while leaver.devspace and not leaver.comes_to_devspace():
+        if time.monotonic() > end:
+            raise SystemExit(f"{leaver.name} does not come into devspace")
+        time.sleep(1)
     for host in leaver.hosts:
         while not leaver.comes_in(host):
             if time.monotonic() > end:

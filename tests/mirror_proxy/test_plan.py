@@ -157,7 +157,7 @@ def test_a_probe_asks_each_site_by_a_path_that_it_has(prod: Fleet, tmp_path: Pat
     assert asked["grafana.s.voidlinux.org"] == "/healthz"
     assert asked["repo-default.voidlinux.org"] == asked["wiki.voidlinux.org"] == "/"
     assert asked["pad.voidlinux.org"] == "/", "a check over TCP has no path"
-    assert asked["devspace-sftp.voidlinux.org"] == "/", "its check asks another port"
+    assert asked["devspace-sftp.voidlinux.org"] == "/-/healthy"
     it = front(prod, "d-hel-fi")
     assert len(it.swap.probes) == len(it.trees) + len(it.services) + len(it.redirects)
     vhost = "services/infradocs/registers/infradocs/vhost"

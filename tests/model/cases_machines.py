@@ -49,7 +49,13 @@ CASES = (
     ),
     Case(
         machines.donated_machines_are_reachable,
-        {"machines/a-bru-be/public": {}, "base/pinned_names": {}, f"{ZONE}/mail": {}, f"{ZONE}/aliases/registry": GONE},
+        {
+            "machines/a-bru-be/public": {},
+            "base/pinned_names": {},
+            f"{ZONE}/mail": {},
+            f"{ZONE}/aliases/registry": GONE,
+            f"{ZONE}/aliases/devspace-sftp": GONE,
+        },
         {"machines/a-bru-be/public": {"ipv6": "fd77::9:1"}, "base/pinned_names": {}},
         also=(records.senders_exist,),
     ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from model.checks import roster_keys, roster_teams
+from model.checks import roster_keys, roster_teams, templates
 from tests.model.case import Case
+from tests.model.cases_services import probe, template
 from tests.model.change import GONE
 from tests.roster_fuzz.grammar import wire
 
@@ -114,6 +115,11 @@ OF_TEAMS = (
         roster_teams.directory_is_there,
         {f"{SETTINGS}/netauth": GONE},
         {f"{SETTINGS}/netauth/port": 1730},
+    ),
+    Case(
+        templates.devspace_has_whom_to_ask,
+        probe({f"{TEAMS}/devspace-users/grants/devspace": False}, templates=template("local/a", facts="devspace")),
+        probe(templates=template("local/a", facts="devspace")),
     ),
     Case(
         roster_teams.hosts_ask_for_groups,

@@ -110,6 +110,11 @@ DIFFERENCES: dict[Steps, tuple[Any, Any, str]] = {
         ("clients", host, "volumes", "front_certificate"): (NONE, "/var/lib/fleet/front rw", "the front is the host's")
         for host in ("a-fra-de", "b-hel-fi", "d-hel-fi")
     },
+    ("clients", "d-hel-fi", "volumes", "devspace_home"): (
+        "/data/devspace/home ro",
+        "/data/devspace/public ro",
+        "homes are private: the world reads what people put into public",
+    ),
     # A single copy of a job, and two hosts with its volume.
     **{
         ("clients", "b-lej-de", "volumes", name): (f"/data/{folder} rw", NONE, "the job's copy belongs on j-hel-fi")

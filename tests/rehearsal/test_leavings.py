@@ -18,6 +18,7 @@ def test_a6_01_whoever_leaves_is_out_everywhere_within_a_minute(rehearsed: Rehea
         assert gone.worst <= LIMIT
     # What each could try: the operator on six hosts with root, the other on both mirrors.
     kinds = [sorted({way.partition(" on ")[0] for way in gone.ways}) for gone in found]
+    assert {"login in devspace", "session in devspace"} <= set(kinds[0]) & set(kinds[1])
     assert {"root", "login", "session", "token of vault", "token of nomad", "member at GitHub"} <= set(
         kinds[0] + kinds[1]
     )

@@ -62,6 +62,19 @@ DIFFERENCES: tuple[tuple[str, str], ...] = (
     ("sync/*/image", "one build of rsync in place of three"),
     # Secrets.
     ("devspace/*/templates/secrets/*/perms", "a secret is read by its task alone"),
+    ("devspace/groups/sftpgo/tasks/sftpgo/user", "the task runs without any right of root, as an account of its own"),
+    ("devspace/*/templates/secrets/id_*/owner", "the task runs without any right of root, as an account of its own"),
+    # Another program: no login hook, no database, no pages for logins; homes are private.
+    ("devspace/groups/sftpgo/tasks/sftpgo/env/*", "the program is told by a file"),
+    ("devspace/groups/sftpgo/tasks/sftpgo/config/args", "the program is told by a file"),
+    ("devspace/groups/sftpgo/tasks/sftpgo/templates/local/*", "the program is told by a file"),
+    ("devspace/groups/sftpgo/tasks/sftpgo/templates/secrets/ca.pem/*", "whom to trust comes from the fleet's data"),
+    ("devspace/groups/sftpgo/volumes/netauth_config", "whom to ask and to trust comes from the fleet's data"),
+    ("devspace/groups/sftpgo/*/mounts//etc/netauth", "whom to ask and to trust comes from the fleet's data"),
+    (
+        "devspace/*/image",
+        "the program is ours: no registry has the one before, and it asked by a command for each login",
+    ),
     ("feediverse/*/templates/secrets/*/perms", "a secret is read by its task alone"),
     ("popcorn/*/templates/secrets/*/perms", "a secret is read by its task alone"),
     ("popcorn-report/*/templates/secrets/*/perms", "a secret is read by its task alone"),

@@ -292,7 +292,7 @@ def test_servers_that_fit_are_taken_from_path_and_lie_side_by_side(
 @pytest.mark.parametrize("name", list(servers.SERVERS))
 def test_a_servers_version_is_that_of_its_module_and_of_the_vendor(name: str) -> None:
     version, module = servers.SERVERS[name]
-    if name in ("fleet-login", "fleet-man"):
+    if name in ("fleet-login", "fleet-man", "fleet-devspace"):
         # Its source is in its folder.
         assert (module.folder / "main.go").is_file()
         return

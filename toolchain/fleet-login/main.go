@@ -14,7 +14,9 @@ import (
 )
 
 const usage = `usage: fleet-login [--config FILE] COMMAND
-  keys [--service NAME] USER  sshd's AuthorizedKeysCommand: the person's keys, if they may log in here
+  keys [--service NAME] [--alone] USER
+                              sshd's AuthorizedKeysCommand: the person's keys, if they may log in here; alone: for a
+                              server that asks from one process for everybody, each call is a login of its own
   pam                         for pam_exec: reads PAM_USER and a password on standard input
   refresh                     accounts, groups and what is kept of everybody, once
   keep                        refresh and drill again and again; a hang-up signal refreshes at once

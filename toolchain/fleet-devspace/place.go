@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// place gives the file its name, once all of it is on the disk.
+func (u *Upload) place() error {
+	if err := u.file.Chmod(u.mode); err != nil {
+		return err
+	}
+	if err := u.file.Sync(); err != nil {
+		return disk(err)
+	}
+	person := u.home.person
+	person.change.Lock()
+	defer person.change.Unlock()
+	holder, err := u.at.holder()
+	if err != nil {
+		return err
+	}
+	defer holder.Close()
+	from, err := u.home.incoming.Open(".")
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	replaced, err := u.at.look()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var flags uint
+	if u.excl {
+		flags = unix.RENAME_NOREPLACE
+	}
+	if err := unix.Renameat2(int(from.Fd()), u.name, int(holder.Fd()), u.at.base(), flags); err != nil {
+		if errors.Is(err, syscall.EEXIST) {
+			return errExists
+		}
+		return disk(&fs.PathError{Op: "rename", Path: u.at.shown, Err: err})
+	}
+	if replaced != nil {
+		person.give(replaced.Size(), 1)
+	}
+	// The name is in place; a disk that loses it now has lost the folder.
+	_ = holder.Sync()
+	return nil
+}
+
+// discard removes the file and gives its room back.
+func (u *Upload) discard() {
+	u.file.Close()
+	if err := u.home.incoming.Remove(u.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		u.home.session.say("left", fmt.Sprintf(" error=%q", err))
+	}
+	u.home.person.give(u.size, 1)
+	u.home.handles.Add(-1)
+	u.home.store.done(u.home.session.who + "/" + u.name)
+}
+
+// writing is the latest upload of this channel that is open under a name.
+func (h *Home) writing(shown string) *Upload {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	open := h.uploads[shown]
+	if len(open) == 0 {
+		return nil
+	}
+	return open[len(open)-1]
+}
+
+func (h *Home) forget(u *Upload) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	left := slices.DeleteFunc(h.uploads[u.at.shown], func(other *Upload) bool { return other == u })
+	if len(left) == 0 {
+		delete(h.uploads, u.at.shown)
+	} else {
+		h.uploads[u.at.shown] = left
+	}
+}
+
+// disk puts what a full disk says into words.
+func disk(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return errDiskFull
+	}
+	return err
+}

@@ -16,7 +16,7 @@ from cli import login, shares, vault
 from cli.mistake import Mistake
 from cli.way_in import WayIn
 from model import Fleet
-from rehearsal import certificates, secrets
+from rehearsal import certificates, origin, secrets
 from rehearsal.engine import Outcome
 from servers import Api, ApiError
 
@@ -202,11 +202,16 @@ def in_order(
 def whole(apply: Apply, there: Doors, fleet: Fleet, mine: Mapping[str, str], inside: Inside) -> Outcome:
     """The whole program with a person's tokens, and the secrets that its jobs wait for."""
     outcome = apply((), mine)
-    if outcome.code == 0:
-        nomad = there.api("nomad", mine["NOMAD_TOKEN"])
+    nomad = there.api("nomad", mine["NOMAD_TOKEN"])
+    # Also after a run that failed at one job: the others wait for their secrets.
+    with contextlib.nullcontext() if outcome.code == 0 else contextlib.suppress(ApiError):
         inside(lambda: patiently(lambda: secrets.write(fleet, nomad, {"authorities": there.authorities})))
+    if outcome.code == 0:
         if certificates.JOB in fleet.services:
             inside(lambda: patiently(lambda: certificates.obtain(nomad)))
+        if origin.JOB in fleet.services:
+            origin.fill(fleet)
+            inside(lambda: patiently(lambda: origin.first_pages(fleet, nomad)))
     return outcome
 
 

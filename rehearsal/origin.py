@@ -1,16 +1,21 @@
-"""Real packages in the rehearsal's root tree, so that the jobs that read packages have some."""
+"""Real packages in the rehearsal's root tree, and the first manual pages out of them before anybody asks for one."""
 
 from __future__ import annotations
 
 import subprocess
+import time
 
 from model import Fleet
 from rehearsal.testhosts import hosts, manuals
 from rehearsal.testhosts.commands import tool
 from rehearsal.testhosts.settings import RehearsalError
+from servers import Api
 
 VOLUME = "root_mirror"
 FOLDER = "debian"
+# What takes the pages out, and what it leaves when it is done.
+JOB, NAMESPACE, POINTER = "man-pages", "apps", "man/man-current"
+RUN_SECONDS = 240.0
 
 
 def holder(fleet: Fleet) -> tuple[str, str]:
@@ -46,3 +51,16 @@ def fill(fleet: Fleet) -> int:
     if packed.wait() or done.returncode:
         raise RehearsalError(f"the packages did not come to {name}: {done.stderr.strip()[-500:]}")
     return number
+
+
+def first_pages(fleet: Fleet, nomad: Api, seconds: float = RUN_SECONDS) -> None:
+    """Have the pages of a new tree taken out now: by its clock the job would begin up to five minutes later."""
+    name, root = holder(fleet)
+    if hosts.execute_in(name, "test", "-e", f"{root}/{POINTER}", check=False).returncode == 0:
+        return
+    nomad.put(f"/v1/job/{JOB}/periodic/force", namespace=NAMESPACE)
+    end = time.monotonic() + seconds
+    while hosts.execute_in(name, "test", "-e", f"{root}/{POINTER}", check=False).returncode != 0:
+        if time.monotonic() > end:
+            raise RehearsalError(f"{JOB} took no pages out within {seconds:.0f} s: `fleet log {JOB} -s local` says why")
+        time.sleep(0.5)

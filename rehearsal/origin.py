@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 
 from model import Fleet
 from rehearsal.testhosts import hosts, manuals
@@ -26,18 +27,18 @@ def holder(fleet: Fleet) -> tuple[str, str]:
     raise RehearsalError(f"no machine of the stack has the volume {VOLUME}")
 
 
-def fill(fleet: Fleet) -> int:
-    """Bring the packages there, if they are not; says how many there are.
+def fill(fleet: Fleet) -> None:
+    """Bring the packages there, if they are not."""
+    bring(fleet, manuals.ensure())
 
-    The list of packages is the last to come into place: who reads it finds all that it names.
-    """
+
+def bring(fleet: Fleet, source: Path) -> None:
+    """A repository in the place of the one that is there, at once: who reads its list finds all that it names."""
     name, root = holder(fleet)
-    source = manuals.ensure()
-    number = len(list(source.glob("*.deb")))
     target = f"{root}/{FOLDER}"
     there = hosts.execute_in(name, "cat", f"{target}/Packages", check=False)
     if there.stdout == (source / "Packages").read_text():
-        return number
+        return
     packed = subprocess.Popen([tool("tar"), "-C", str(source), "-cf", "-", "."], stdout=subprocess.PIPE)
     script = (
         f"set -e; mkdir -p {root}; rm -rf {target}.next; mkdir {target}.next;"
@@ -50,7 +51,6 @@ def fill(fleet: Fleet) -> int:
     packed.stdout.close()
     if packed.wait() or done.returncode:
         raise RehearsalError(f"the packages did not come to {name}: {done.stderr.strip()[-500:]}")
-    return number
 
 
 def first_pages(fleet: Fleet, nomad: Api, seconds: float = RUN_SECONDS) -> None:

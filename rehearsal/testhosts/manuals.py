@@ -1,7 +1,7 @@
 """Real packages with manual pages, for the origin of the rehearsal and for the bench: downloaded once, by apt.
 
-Which, follows from Debian's own list: small ones of sections whose programs have pages, in an order that is the same
-everywhere and follows no alphabet.
+Which, follows from Debian's own list: small ones whose tags say that they have a command, in an order that is the same
+everywhere and follows no alphabet. Nearly all of those have pages; the list itself does not say which.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from rehearsal.testhosts import packages, settings, sources
 from rehearsal.testhosts.base import alone
 from rehearsal.testhosts.commands import contained
 from rehearsal.testhosts.settings import RehearsalError
+from toolchain.places import digest
 
 NUMBER = 600
-SECTIONS = ("admin", "devel", "doc", "editors", "mail", "math", "misc", "net", "shells", "text", "utils", "vcs")
+TAG = "interface::commandline"
 LARGEST = 150_000
 
 
 def path(number: int = NUMBER) -> Path:
     """Where they are, or will be."""
     release = re.findall(r"^VERSION_CODENAME=(.*)$", Path("/etc/os-release").read_text(), re.MULTILINE)
-    return settings.cache() / f"manuals-{'-'.join(release)}-{number}"
+    return settings.cache() / f"manuals-{'-'.join(release)}-{number}-{digest(TAG, str(LARGEST))}"
 
 
 def ensure(number: int = NUMBER) -> Path:
@@ -75,8 +76,8 @@ def chosen(listing: str, number: int) -> list[str]:
     """Names of so many packages of a list."""
     found = set()
     for paragraph in listing.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Section|Size): (.*)$", paragraph, re.MULTILINE))
-        if fields.get("Section") in SECTIONS and 5_000 < int(fields.get("Size", 0)) <= LARGEST:
+        fields = dict(re.findall(r"^(Package|Size): (.*)$", paragraph, re.MULTILINE))
+        if TAG in paragraph and 5_000 < int(fields.get("Size", 0)) <= LARGEST:
             found.add(fields["Package"])
     if len(found) < number:
         raise RehearsalError(f"Debian's list names {len(found)} packages that fit, and {number} are needed")

@@ -47,8 +47,9 @@ def with_end(ends: datetime, at: str = str(LOGIN["at"])) -> Changes:
 
 
 def data(folder: Path, changes: Changes) -> Path:
-    """The rehearsal's fleet with a change, as files. Its people came later than 2021."""
-    return write(folder / "data", changed(facts("local"), {"roster": GONE, "github": GONE} | changes))
+    """The rehearsal's fleet with a change, as files. Its people came later than 2021, and devspace is for people."""
+    later = dict.fromkeys(("roster", "github", "services/devspace", "service_files/devspace"), GONE)
+    return write(folder / "data", changed(facts("local"), later | changes))
 
 
 @pytest.fixture

@@ -65,7 +65,9 @@ def test_a1_10_the_unchanged_stacks_load() -> None:
 
 def test_a1_10_two_machines_with_one_public_address(local: Path) -> None:
     text = (local / "machines.yaml").read_text(encoding="utf-8")
-    donated = text[text.index("  a-bru-be:") : text.index("    openings:\n      registry")].partition("    nomad:")[0]
+    donated = text[text.index("  a-bru-be:") : text.index("    openings:\n      devspace-sftp")].partition(
+        "    nomad:"
+    )[0]
     other = (
         donated.replace("a-bru-be", "b-bru-be").replace("10.99.0.31", "10.99.0.32").replace("fd77::9:1", "fd77::9:2")
     )

@@ -184,6 +184,9 @@ def test_a_mistake_in_the_folder(file: str, text: str, says: str, local: Path) -
 
 def test_a_stack_without_people(local: Path) -> None:
     shutil.rmtree(local / "roster")
+    # Nobody to let in, so nothing that lets people in.
+    (local / "services/devspace.yaml").unlink()
+    shutil.rmtree(local / "services/files/devspace")
     assert load(local, AS_OF).roster is None
 
 

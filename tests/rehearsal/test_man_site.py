@@ -1,0 +1,199 @@
+"""The manual pages of some hundred real packages, as readers meet them at both mirrors of the running rehearsal."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from model import Fleet, load
+from rehearsal import driver, engine, origin
+from rehearsal.testhosts import manuals, packages, settings
+from tests.rehearsal.support import MIRRORS, Rehearsed
+from toolchain.places import ROOT
+
+pytestmark = pytest.mark.rehearsal
+NAME = "man.s.fleet.example"
+ENOUGH = 500
+# The timer of the extraction, a run of it, a minute until the mirrors pull, and their pull.
+CYCLE = 300.0 + 60.0 + 60.0 + 60.0
+
+
+class Reader:
+    """curl, on the rehearsal's internet, at one mirror."""
+
+    def __init__(self, rehearsed: Rehearsed, host: str) -> None:
+        self.host = host
+        self.address = str(driver.outputs(rehearsed.at)[host]["ipv4"])
+        self.trust = rehearsed.at.env["FLEET_ACME_CA"]
+
+    def many(self, paths: Sequence[str], folder: Path) -> list[tuple[int, bytes]]:
+        """Status and body of each path, over few connections."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        lines = ["silent", "show-error", f'cacert = "{self.trust}"', f'resolve = "{NAME}:443:{self.address}"']
+        for number, path in enumerate(paths):
+            lines += [f'url = "https://{NAME}{path}"', f'output = "{folder / str(number)}"']
+        lines.append('write-out = "%{http_code}\\n"')
+        argv = engine.inside_network(["curl", "--globoff", "--config", "-"], settings.internet())
+        done = subprocess.run(
+            argv, input="\n".join(lines) + "\n", capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, f"{self.host}: {done.stderr}"
+        codes = [int(line) for line in done.stdout.split()]
+        return [(code, (folder / str(number)).read_bytes()) for number, code in enumerate(codes)]
+
+    def one(self, path: str, folder: Path) -> tuple[int, str]:
+        """Status and text of a path."""
+        ((status, body),) = self.many([path], folder)
+        return status, body.decode()
+
+
+def until(look: Any, seconds: float, what: str) -> float:
+    """Wait until something is so; how long it took."""
+    begun = time.monotonic()
+    while not look():
+        assert time.monotonic() - begun < seconds, f"{what}: not within {seconds:.0f} s"
+        time.sleep(1.0)
+    return time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    return load(driver.STACKS)
+
+
+@pytest.fixture(scope="module")
+def readers(rehearsed: Rehearsed, tmp_path_factory: pytest.TempPathFactory) -> list[Reader]:
+    """One at each mirror, once both have all pages."""
+    found = [Reader(rehearsed, host) for host in sorted(MIRRORS)]
+    folder = tmp_path_factory.mktemp("fresh")
+
+    def whole() -> bool:
+        said = [reader.one("/-/fresh", folder) for reader in found]
+        return all(status == 200 and json.loads(text)["packages"] >= ENOUGH for status, text in said)
+
+    until(whole, CYCLE, f"pages of {ENOUGH} packages at both mirrors")
+    return found
+
+
+def names() -> list[str]:
+    """The packages of the origin."""
+    listing = (manuals.ensure() / "Packages").read_text()
+    return re.findall(r"^Package: (.*)$", listing, re.MULTILINE)
+
+
+def listed(body: bytes) -> list[str]:
+    """Addresses of pages that a package's page leads to."""
+    return re.findall(r'<li><a href="(/[^"]+)">', body.decode())
+
+
+def test_pages_of_500_real_packages_are_read_over_https_at_both_mirrors(readers: list[Reader], tmp_path: Path) -> None:
+    asked = names()
+    seen = []
+    for reader in readers:
+        found = reader.many([f"/package/{quote(name)}" for name in asked], tmp_path / "packages")
+        there = {name: listed(body) for name, (status, body) in zip(asked, found, strict=True) if status == 200}
+        with_pages = {name: paths for name, paths in there.items() if paths}
+        assert len(with_pages) >= ENOUGH
+        paths = [paths[0] for paths in with_pages.values()]
+        pages = reader.many(paths, tmp_path / "pages")
+        wrong = [
+            path for path, (status, body) in zip(paths, pages, strict=True) if status != 200 or b"<main" not in body
+        ]
+        assert wrong == []
+        print(f"{reader.host}: {len(with_pages)} packages, a page of each read, {sum(len(b) for _, b in pages)} bytes")
+        seen.append((there, [body for _, body in pages]))
+    assert seen[0] == seen[1], "both mirrors say the same"
+
+
+def test_a_browser_shows_them_on_a_phone_and_wide_light_and_dark(readers: list[Reader], tmp_path: Path) -> None:
+    status, text = readers[0].one("/man1/", tmp_path / "section")
+    assert status == 200
+    paths = ["/", "/man1/", "/?query=file&apropos=1", *listed(text.encode())[10:13], "/nobody-wrote-this"]
+    for reader in readers:
+        words = [sys.executable, "-m", "tests.browser", str(tmp_path / reader.host), "--trust", reader.trust]
+        words += ["--at", f"{NAME}={reader.address}", *(f"https://{NAME}{path}" for path in paths)]
+        done = subprocess.run(
+            engine.inside_network(words, settings.internet()), cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        sights = json.loads(done.stdout)
+        assert len(sights) == 4 * len(paths)
+        for sight in sights:
+            what = f"{reader.host}: {sight['url']} at {sight['width']} in {sight['scheme']}"
+            assert sight["title"].lower().endswith("manual pages"), f"{what}: {sight['title']}"
+            assert sight["needed"] <= sight["shown"], f"{what} needs {sight['needed']} px of {sight['shown']}"
+            assert sight["small"] == 0, f"{what}: words too small to read"
+            assert sight["scripts"] == 0
+            assert sight["links"] >= 2, what
+        papers = {sight["scheme"]: sight["paper"] for sight in sights}
+        assert papers["light"] != papers["dark"]
+
+
+@pytest.fixture
+def edited(fleet: Fleet, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the origin's packages to change. Afterwards the old ones are back."""
+    copy = tmp_path / "origin"
+    shutil.copytree(manuals.ensure(), copy, copy_function=shutil.copyfile)
+    try:
+        yield copy
+    finally:
+        origin.fill(fleet)
+
+
+def newer(package: Path, folder: Path, page: str) -> Path:
+    """A later version of a package, with one more page; made by the tools that make packages."""
+    whole = folder / "whole"
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(whole)], check=True)
+    control = whole / "DEBIAN" / "control"
+    control.write_text(re.sub(r"^Version: (.*)$", r"Version: \1+later1", control.read_text(), flags=re.MULTILINE))
+    place = whole / "usr/share/man/man1" / f"{page}.1"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f'.TH {page.upper()} 1 2026-01-01 "" ""\n.SH NAME\n{page} \\- came with the next version\n')
+    made = package.with_name(f"{package.stem}+later1.deb")
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(whole), str(made)], check=True, capture_output=True
+    )
+    package.unlink()
+    return made
+
+
+def test_a_new_version_shows_and_a_removed_package_is_gone_within_a_cycle(
+    fleet: Fleet, readers: list[Reader], edited: Path, tmp_path: Path
+) -> None:
+    debs = sorted(edited.glob("*.deb"))
+    # Two packages with pages: as the site itself says.
+    of = [subprocess.run(["dpkg-deb", "--field", str(deb), "Package"], capture_output=True, text=True, check=True)
+          .stdout.strip() for deb in debs]  # fmt: skip
+    found = readers[0].many([f"/package/{quote(name)}" for name in of], tmp_path / "packages")
+    with_pages = [(deb, name, listed(body)[0]) for deb, name, (status, body) in zip(debs, of, found, strict=True)
+                  if status == 200 and listed(body)]  # fmt: skip
+    (changed, changed_name, _), (removed, removed_name, removed_page) = with_pages[0], with_pages[-1]
+    page = f"{changed_name}-later"
+    newer(changed, tmp_path, page)
+    removed.unlink()
+    packages.index(edited)
+    assert readers[0].one(removed_page, tmp_path / "before")[0] == 200
+    begun = time.monotonic()
+    origin.bring(fleet, edited)
+    for reader in readers:
+
+        def shows(reader: Reader = reader) -> bool:
+            status, text = reader.one(f"/{quote(page)}", tmp_path / "page")
+            return status == 200 and "came with the next version" in text
+
+        until(shows, CYCLE - (time.monotonic() - begun), f"the new version at {reader.host}")
+        print(f"{reader.host}: the new version after {time.monotonic() - begun:.0f} s")
+        assert "+later1" in reader.one(f"/package/{quote(changed_name)}", tmp_path / "page")[1]
+        for path in (removed_page, f"/package/{quote(removed_name)}"):
+            assert reader.one(path, tmp_path / "page")[0] == 404, f"{reader.host}: {path}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,7 +91,8 @@ def browser(home: Path, trust: Path | None, at: str) -> Iterator[Chrome]:
 
 def looked(one: Chrome, folder: Path, url: str) -> Iterator[Sight]:
     """One page on each device."""
-    name = urlsplit(url).path.strip("/").replace("/", "-") or "home"
+    asked = urlsplit(url)
+    name = re.sub(r"[^a-z0-9.]+", "-", f"{asked.path} {asked.query}".lower()).strip("-") or "home"
     for scheme in SCHEMES:
         one.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -103,7 +105,7 @@ def looked(one: Chrome, folder: Path, url: str) -> Iterator[Sight]:
             one.get(url)
             picture = folder / f"{name}-{width}-{scheme}.png"
             one.save_screenshot(str(picture))
-            yield Sight(url, width, scheme, str(picture), **one.execute_script(ASKED))  # type: ignore[no-untyped-call]
+            yield Sight(url, width, scheme, str(picture), **one.execute_script(ASKED))
 
 
 def main() -> int:

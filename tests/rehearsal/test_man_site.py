@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -55,7 +56,7 @@ class Reader:
     def one(self, path: str, folder: Path) -> tuple[int, str]:
         """Status and text of a path."""
         ((status, body),) = self.many([path], folder)
-        return status, body.decode()
+        return status, html.unescape(body.decode())
 
 
 def until(look: Any, seconds: float, what: str) -> float:

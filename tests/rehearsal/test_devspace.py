@@ -6,7 +6,8 @@ The whole matrix, with every kind of key, stands in tests/devspace; here each cl
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -15,7 +16,7 @@ from rehearsal import driver, engine, people
 from rehearsal.checks_front import Answer, ask
 from rehearsal.testhosts import network, settings
 from tests.devspace.cells import entitled, sums, table, tried, wrong
-from tests.devspace.doors import Cell, Door, Who
+from tests.devspace.doors import Cell, Door, Result, Who
 from tests.devspace.ways import WAYS
 from tests.load.leaver import SFTP_PORT, place_of
 from tests.load.leavings import OPERATOR, joined, names, teams_of
@@ -27,6 +28,7 @@ PUBLIC = "devspace.s.fleet.example"
 CLASSES = ("a-ams-nl", "a-nyc-us", "a-bru-be")
 # People of the rehearsal have one key each, without options.
 EVERY = [way for way in WAYS if way not in ("key ecdsa", "key rsa", "forced command")]
+KNOWN_SECONDS = 60.0
 ON_HOSTS = ("key ed25519", "-L", "-R", "-W", "exec", "sftp", "subsystem")
 
 
@@ -54,44 +56,45 @@ def cells(rehearsed: Rehearsed) -> Iterator[list[Cell]]:
                 ("wrong case", both.upper(), folder / both),
             )
         ]
+        # A host learns of somebody new at its next look in the directory.
+        theirs = [Cell("key ed25519", door, who[2]) for door in (*doors, devspace)]
+        end = time.monotonic() + KNOWN_SECONDS
+        while unknown := wrong(tried(theirs, at_once=4, first_port=40000)):
+            assert time.monotonic() < end, told(unknown)
+            time.sleep(2)
         yield [
             *(Cell(way, door, it) for way in ON_HOSTS for door in doors for it in who),
             *(Cell(way, devspace, it) for way in EVERY for it in who),
         ]
 
 
+def told(found: Mapping[Cell, Result]) -> str:
+    """What was said at cells that are wrong."""
+    return "\n".join(f"{cell}: {result}\n{result.said[-800:]}" for cell, result in found.items())
+
+
 def test_devspace_opens_files_alone_and_no_host_opens_by_it(cells: list[Cell]) -> None:
     assert len(cells) >= 300
-    before = tried(entitled(cells), at_once=6, first_port=41000)
-    assert wrong(before) == {}
+    before = wrong(tried(entitled(cells), at_once=6, first_port=41000))
+    assert before == {}, told(before)
     for door in dict.fromkeys(cell.door for cell in cells):
         part = tried([cell for cell in cells if cell.door == door], at_once=6, first_port=42000)
         print(table(part))
         print(f"{door.name}: {sums(part)}")
         found = wrong(part)
-        assert found == {}, "\n".join(f"{cell}: {result}\n{result.said[-800:]}" for cell, result in found.items())
+        assert found == {}, told(found)
 
 
 def test_what_is_public_is_read_by_https_and_nothing_else_is(rehearsed: Rehearsed, cells: list[Cell]) -> None:
     cell = next(c for c in cells if c.door.kind == "devspace" and c.who.persona == "devspace")
     key = cell.who.keys["ed25519"]
     words = ["sftp", "-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no"]
-    words += [
-        "-o",
-        "UserKnownHostsFile=/dev/null",
-        "-P",
-        str(SFTP_PORT),
-        "-b",
-        "-",
-        f"{cell.who.name}@{cell.door.address}",
-    ]
+    words += ["-o", "UserKnownHostsFile=/dev/null", "-P", str(SFTP_PORT), "-b", "-"]
+    words.append(f"{cell.who.name}@{cell.door.address}")
     done = subprocess.run(
-        [*cell.door.prefix, *words],
-        input="put /etc/hostname public/shown\nput /etc/hostname hidden\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        [*cell.door.prefix, *words], input="put /etc/hostname public/shown\nput /etc/hostname hidden\n",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     ca, reached = rehearsed.at.env["FLEET_ACME_CA"], driver.outputs(rehearsed.at)
     for host in sorted(MIRRORS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -180,7 +181,8 @@ def test_a_new_version_shows_and_a_removed_package_is_gone_within_a_cycle(
     with_pages = [(deb, name, listed(body)[0]) for deb, name, (status, body) in zip(debs, of, found, strict=True)
                   if status == 200 and listed(body)]  # fmt: skip
     (changed, changed_name, _), (removed, removed_name, removed_page) = with_pages[0], with_pages[-1]
-    page = f"{changed_name}-later"
+    # Of this run alone: what the one before it brought may still be there.
+    page = f"{changed_name}-{secrets.token_hex(4)}"
     newer(changed, tmp_path, page)
     removed.unlink()
     packages.index(edited)

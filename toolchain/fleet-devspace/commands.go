@@ -234,7 +234,10 @@ const blockSize = 4096
 
 // StatVFS tells a client its quota, or what the disk still takes where that is less.
 func (h *Home) StatVFS(*sftp.Request) (*sftp.StatVFS, error) {
-	bytes, files := h.person.held()
+	bytes, files, err := h.person.held()
+	if err != nil {
+		return nil, err
+	}
 	freeBytes, freeFiles, err := h.store.free()
 	if err != nil {
 		return nil, err

@@ -230,6 +230,31 @@ func TestAnotherFormatIsRefusedAndALeftOneIsNot(t *testing.T) {
 	store.close()
 }
 
+func TestADiskThatTakesNoCountEndsNoServer(t *testing.T) {
+	it := started(t, nil)
+	_, files := it.person("eli")
+	fatal(t, it.put(files, "a", []byte("a")))
+	// A page that is not there any more is what a disk looks like that gives none.
+	fatal(t, os.Truncate(filepath.Join(it.data, countsFolder, "eli"), 0))
+	if err := it.put(files, "b", []byte("b")); err == nil || !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("%v", err)
+	}
+	if _, err := files.StatVFS("/"); err == nil {
+		t.Error("room is told that nobody knows")
+	}
+	fatal(t, files.Close())
+	it.eventually("eli is out", func() bool {
+		store := it.server.store
+		person := store.person("eli")
+		person.mu.Lock()
+		defer person.mu.Unlock()
+		return person.tally == nil
+	})
+	_, files = it.person("eli")
+	fatal(t, it.put(files, "b", []byte("b")))
+	it.counted("eli")
+}
+
 // ends tells a process to end, and returns how it did.
 func (p *process) ends(t *testing.T) error {
 	t.Helper()

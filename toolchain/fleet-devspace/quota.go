@@ -49,38 +49,45 @@ func (p *Person) take(bytes, files int64) error {
 	if p.tally == nil {
 		return errClosed
 	}
-	if held, done := p.tally.change(cellBytes, bytes, p.quota.bytes()); !done {
+	held, err := p.tally.change(cellBytes, bytes, p.quota.bytes())
+	if errors.Is(err, errTooMuch) {
 		return refusedFor(sftp.ErrSSHFxFailure, fmt.Sprintf(
 			"quota exceeded: %s of %s are used; remove something first", megabytes(held), megabytes(p.quota.bytes())))
 	}
-	if held, done := p.tally.change(cellFiles, files, p.quota.Files); !done {
-		p.tally.change(cellBytes, -bytes, 0)
+	if err != nil {
+		return err
+	}
+	if held, err = p.tally.change(cellFiles, files, p.quota.Files); err == nil {
+		return nil
+	}
+	_, _ = p.tally.change(cellBytes, -bytes, 0)
+	if errors.Is(err, errTooMuch) {
 		return refusedFor(sftp.ErrSSHFxFailure, fmt.Sprintf(
 			"quota exceeded: %d of %d files and folders are used; remove something first", held, p.quota.Files))
 	}
-	return nil
+	return err
 }
 
-// give returns room.
+// give returns room. What cannot be given back comes back when the person is counted anew.
 func (p *Person) give(bytes, files int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.tally != nil {
-		p.tally.change(cellBytes, -bytes, 0)
-		p.tally.change(cellFiles, -files, 0)
+		_, _ = p.tally.change(cellBytes, -bytes, 0)
+		_, _ = p.tally.change(cellFiles, -files, 0)
 	}
 }
 
 // held is what somebody who is in holds.
-func (p *Person) held() (bytes, files int64) {
+func (p *Person) held() (bytes, files int64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.tally == nil {
-		return 0, 0
+		return 0, 0, errClosed
 	}
-	bytes, _ = p.tally.change(cellBytes, 0, 0)
-	files, _ = p.tally.change(cellFiles, 0, 0)
-	return bytes, files
+	bytes, one := p.tally.read(cellBytes)
+	files, other := p.tally.read(cellFiles)
+	return bytes, files, errors.Join(one, other)
 }
 
 // changing keeps all others, here and in other processes, from changing this person's names until `done` is called.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -33,20 +34,52 @@ const (
 	lockNames = 1
 )
 
-func (t *tally) cell(which int) *int64 { return (*int64)(unsafe.Pointer(&t.memory[which*8])) }
+// errTooMuch says that a change would exceed what it may.
+var errTooMuch = errors.New("more than there is room for")
 
-// change adds, unless `most` would be exceeded; it returns what was there before, and whether it was done.
-func (t *tally) change(which int, by, most int64) (int64, bool) {
+// change adds, unless `most` would be exceeded; it returns what was there before.
+func (t *tally) change(which int, by, most int64) (held int64, err error) {
 	for {
-		held := atomic.LoadInt64(t.cell(which))
+		if held, err = t.read(which); err != nil {
+			return 0, err
+		}
 		// Compared without a sum that could wrap around.
 		if by > 0 && by > most-held {
-			return held, false
+			return held, errTooMuch
 		}
-		if atomic.CompareAndSwapInt64(t.cell(which), held, held+by) {
-			return held, true
+		done := false
+		err = guarded(func() { done = atomic.CompareAndSwapInt64(t.cell(which), held, held+by) })
+		if done || err != nil {
+			return held, err
 		}
 	}
+}
+
+func (t *tally) read(which int) (held int64, err error) {
+	err = guarded(func() { held = atomic.LoadInt64(t.cell(which)) })
+	return held, err
+}
+
+func (t *tally) write(which int, number int64) error {
+	return guarded(func() { atomic.StoreInt64(t.cell(which), number) })
+}
+
+func (t *tally) cell(which int) *int64 { return (*int64)(unsafe.Pointer(&t.memory[which*8])) }
+
+// guarded makes an error of what else would end the process: a page of the file that the disk cannot give or take. The
+// file's room is taken before it is in memory, so that this is a broken disk, or one that writes nothing in its place.
+func guarded(access func()) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if cause := recover(); cause != nil {
+			if _, fault := cause.(interface{ Addr() uintptr }); !fault {
+				panic(cause)
+			}
+			err = errDiskFull
+		}
+	}()
+	access()
+	return nil
 }
 
 // lock takes a byte of the file, or makes a lock that is held one of another kind, in one step. These locks belong to
@@ -76,14 +109,7 @@ func (s *Store) tally(who string) (*tally, error) {
 	if err != nil {
 		return nil, err
 	}
-	about, err := file.Stat()
-	if err == nil && about.Size() < tallySize {
-		err = file.Truncate(tallySize)
-	}
-	var memory []byte
-	if err == nil {
-		memory, err = unix.Mmap(int(file.Fd()), 0, tallySize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	}
+	memory, err := unix.Mmap(int(file.Fd()), 0, tallySize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -109,8 +135,14 @@ func (s *Store) come(t *tally, who string) error {
 		if err := t.lock(unix.F_RDLCK, lockIn, true); err != nil {
 			return err
 		}
-		if atomic.LoadInt64(t.cell(cellCounted)) == 1 {
-			return nil
+		about, err := t.file.Stat()
+		if err != nil {
+			return err
+		}
+		if about.Size() >= tallySize {
+			if counted, err := t.read(cellCounted); err != nil || counted == 1 {
+				return err
+			}
 		}
 		// It ended in the middle of that.
 		if err := t.lock(unix.F_UNLCK, lockIn, true); err != nil {
@@ -120,7 +152,10 @@ func (s *Store) come(t *tally, who string) error {
 }
 
 func (s *Store) countAnew(t *tally, who string) error {
-	atomic.StoreInt64(t.cell(cellCounted), 0)
+	// Written and not lengthened: a page without room on the disk must not get into memory.
+	if _, err := t.file.WriteAt(make([]byte, tallySize), 0); err != nil {
+		return disk(err)
+	}
 	if _, _, err := s.clear(who, func(string) bool { return true }); err != nil {
 		return err
 	}
@@ -128,10 +163,7 @@ func (s *Store) countAnew(t *tally, who string) error {
 	if err != nil {
 		return err
 	}
-	atomic.StoreInt64(t.cell(cellBytes), bytes)
-	atomic.StoreInt64(t.cell(cellFiles), files)
-	atomic.StoreInt64(t.cell(cellCounted), 1)
-	return nil
+	return errors.Join(t.write(cellBytes, bytes), t.write(cellFiles, files), t.write(cellCounted, 1))
 }
 
 // counted reads what somebody holds, of whom nobody needs to be in.

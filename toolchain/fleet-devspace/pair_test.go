@@ -160,49 +160,6 @@ func TestNamesChangedByTwoProcessesAreCountedExactly(t *testing.T) {
 	}
 }
 
-func TestWhatAKilledProcessHadTakenComesBack(t *testing.T) {
-	it := started(t, func(c *Config) { c.KeepaliveSeconds = 60 })
-	address := it.free()
-	killed := it.process(address, nil)
-	key := newSigner(t)
-	it.allow("eli", key.PublicKey())
-	it.allow("gus", key.PublicKey())
-	_, here := it.files("eli", key)
-	fatal(t, it.put(here, "kept", []byte("kept")))
-	mine, err := here.Create("mine")
-	fatal(t, err)
-	_, err = mine.Write(make([]byte, 1000))
-	fatal(t, err)
-	for _, who := range []string{"eli", "gus"} {
-		_, there := it.elsewhere(address).files(who, key)
-		file, err := there.Create("never")
-		fatal(t, err)
-		_, err = file.Write(make([]byte, 3<<20))
-		fatal(t, err)
-	}
-	if it.put(here, "more", make([]byte, 2<<20)) == nil {
-		t.Error("what the other process takes is not counted here")
-	}
-	// A process that begins leaves both uploads alone.
-	_ = it.beside()
-	if it.incoming("eli") != 2 || it.incoming("gus") != 1 {
-		t.Error("a live upload was removed")
-	}
-	fatal(t, killed.Process.Kill())
-	it.eventually("the room is back", func() bool {
-		held, _ := it.used("eli")
-		return held == 1004 && it.incoming("eli") == 1 && it.incoming("gus") == 0
-	})
-	it.counted("eli")
-	it.counted("gus")
-	fatal(t, it.put(here, "more", make([]byte, 2<<20)))
-	fatal(t, mine.Close())
-	if it.on("home/eli/kept") != "kept" || len(it.on("home/eli/mine")) != 1000 || it.on("home/gus/never") != "-" {
-		t.Error("a file is lost, or one is there that was never closed")
-	}
-	it.counted("eli")
-}
-
 func TestAnotherFormatIsRefusedAndALeftOneIsNot(t *testing.T) {
 	it := started(t, nil)
 	lock := filepath.Join(it.data, lockName)

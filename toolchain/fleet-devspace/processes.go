@@ -17,6 +17,9 @@ import (
 // waits until none of these is left, as one from before this file had words does, which held the folder alone.
 const format = "fleet-devspace 2\n"
 
+// retired is what stands in a process' file once it takes no more connections.
+const retired = "answers no more\n"
+
 // shareTries is how often a process looks whether it may share the folder: two that begin at once may meet.
 const shareTries = 40
 
@@ -107,6 +110,22 @@ func (s *Store) others() (living, dead []string) {
 		}
 	}
 	return living, dead
+}
+
+// retire says for all others that this process answers no more, and returns whether another does. Said before it looks:
+// of two that end at once, one at least sees that nobody would be left.
+func (s *Store) retire() (answered bool) {
+	if _, err := s.running.WriteAt([]byte(retired), 0); err != nil {
+		return false
+	}
+	living, _ := s.others()
+	for _, token := range living {
+		text, err := s.root.ReadFile(runningFolder + "/" + token)
+		if err == nil && string(text) != retired {
+			return true
+		}
+	}
+	return false
 }
 
 // left says whether something in `incoming` is of no upload that anybody still writes. Asked after the name was seen:

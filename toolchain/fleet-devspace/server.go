@@ -121,11 +121,10 @@ func (s *Server) run(ctx context.Context) error {
 	return err
 }
 
-// drain stops listening and waits for whoever is in, up to the limit. Alone it does not wait: nobody could come in
-// until it is gone. The connections that wait at the port are taken first, as they are nobody else's.
+// drain stops listening and waits for whoever is in, up to the limit. If no other process answers it does not wait:
+// nobody could come in until it is gone. The connections that wait at the port are taken first, as they are nobody else's.
 func (s *Server) drain(listener *net.TCPListener) {
-	others, _ := s.store.others()
-	if len(others) == 0 {
+	if !s.store.retire() {
 		listener.Close()
 		return
 	}

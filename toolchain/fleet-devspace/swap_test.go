@@ -209,6 +209,27 @@ func TestAloneAServerEndsAtOnce(t *testing.T) {
 	alone.cutIn(address, it.process(address, func(c map[string]any) { c["drain_seconds"], c["data"] = 600, alone.data }))
 }
 
+func TestTheLastThatAnswersEndsAtOnce(t *testing.T) {
+	it := started(t, nil)
+	address := it.free()
+	alone := it.elsewhere(address)
+	alone.data, alone.server = t.TempDir(), it.server
+	change := func(c map[string]any) { c["drain_seconds"], c["data"] = 600, alone.data }
+	first := it.process(address, change)
+	key := newSigner(t)
+	it.allow("gus", key.PublicKey())
+	client, _ := alone.files("gus", key)
+	last := it.process(address, change)
+	fatal(t, first.Process.Signal(syscall.SIGTERM))
+	it.eventually("the first listens no more", func() bool { return listeners(t, address) == 1 })
+	// Both are there, and one of them answers.
+	alone.cutIn(address, last)
+	fatal(t, client.Close())
+	if err := <-first.ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // cutIn has somebody in the middle of an upload at a process that is told to end.
 func (r *rig) cutIn(address string, by *process) {
 	r.Helper()

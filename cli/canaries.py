@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ class Instance:
 
     allocation: Allocation
     version: int
-    ports: Mapping[str, str]
+    ports: Mapping[str, str] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Waiting:
     healthy: int
     old: tuple[Instance, ...]
     new: tuple[Instance, ...]
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups that wait, as far as anything of them runs."""
+        return frozenset(one.allocation.group for one in (*self.old, *self.new))
 
     @property
     def old_version(self) -> int | None:

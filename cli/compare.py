@@ -1,4 +1,5 @@
-"""A service half changed: what the mirrors passed on to the old and to the new instances, side by side.
+"""A service half changed: what the mirrors passed on to the old and to the new instances, side by side, and what these
+count of themselves where the data name it.
 
 The limits are those by which a mirror weighs a new front of its own. The choice is a person's: `promote` or `withdraw`.
 """
@@ -10,9 +11,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cli import canaries, front_log
+from cli import canaries, counted, front_log
 from cli.asking import say
 from cli.canaries import Instance, Waiting
+from cli.counted import Own
 from cli.front_log import Seen
 from cli.health import WIDTH, briefly
 from cli.mistake import Mistake
@@ -48,19 +50,22 @@ class Compared:
     wrong: tuple[str, ...]
     spans: tuple[int, ...]
     mirrors: int
+    own: Own | None = None
 
     @property
-    def few(self) -> bool:
-        """Whether there are too few answers to call the new one no worse."""
-        return min(self.old["answers"], self.new["answers"]) < FEW
+    def few(self) -> str:
+        """Of what there is too little to call the new one no worse; its own counts are what such a service is for."""
+        if self.own is not None:
+            return self.own.few
+        return "answers" if min(self.old["answers"], self.new["answers"]) < FEW else ""
 
     @property
     def verdict(self) -> str:
-        if self.worse:
-            return f"worse: {self.worse}"
-        if self.few:
-            return f"too few answers to say: {FEW} of each are needed"
-        return "no worse"
+        if worse := self.worse or (self.own.worse if self.own else ""):
+            return f"worse: {worse}"
+        if self.own is not None and self.own.wrong:
+            return "not all counts are read"
+        return f"too few {self.few} to say: {FEW} of each are needed" if self.few else "no worse"
 
 
 def compare(way: WayIn, service: str) -> bool:
@@ -93,14 +98,15 @@ def withdraw(way: WayIn, service: str) -> None:
 
 
 def behind(fleet: Fleet, job: str) -> tuple[Behind, ...]:
-    """The service's names behind the front. Raises Mistake where the mirrors pass nothing on to it."""
+    """The service's names behind the front. Raises Mistake where nothing is known of its instances: neither is anything
+    passed on to them, nor do the data name what they count."""
     addresses = services(fleet) if fleet.front else {}
     found = tuple(
         Behind(addresses[name].address, public.placed.name, public.registration.port)
         for public in vhosts(fleet)
         if public.service == job and (name := str(public.path[-2])) in addresses
     )
-    if not found:
+    if not found and not counted.declared(fleet, job):
         raise Mistake(
             job,
             "nothing is passed on to it by the mirrors",
@@ -111,14 +117,16 @@ def behind(fleet: Fleet, job: str) -> tuple[Behind, ...]:
 
 
 def looked(way: WayIn, it: Waiting) -> Compared:
-    """Ask every mirror."""
-    names = behind(way.fleet, it.job.name)
-    assert way.fleet.front is not None
-    answers = front_log.mirrors(way, it.began, [one.address for one in names])
-    return compared(it, names, answers, way.fleet.front.swap)
+    """Ask every mirror what it passed on, and one what the instances count."""
+    names = [one for one in behind(way.fleet, it.job.name) if one.group in it.groups]
+    limits = way.fleet.front.swap if way.fleet.front is not None else Swap()
+    answers = front_log.mirrors(way, it.began, [one.address for one in names]) if names else {}
+    return compared(it, names, answers, limits, counted.looked(way, it, FEW, limits.failing_percent))
 
 
-def compared(it: Waiting, names: Sequence[Behind], answers: Mapping[str, Answer[Seen]], limits: Swap) -> Compared:
+def compared(
+    it: Waiting, names: Sequence[Behind], answers: Mapping[str, Answer[Seen]], limits: Swap, own: Own | None = None
+) -> Compared:
     """What the mirrors said, summed up by old and new. An instance that is neither is not counted."""
     places = {False: _places(it.old, names), True: _places(it.new, names)}
     sums: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
@@ -144,9 +152,9 @@ def compared(it: Waiting, names: Sequence[Behind], answers: Mapping[str, Answer[
             "halves are compared by what the mirrors' logs say of their instances",
             "look whether your key is in the agent (or FLEET_SSH_KEY names it) and the mirrors are up: `fleet status`",
         )
-    return Compared(
-        sums[False], sums[True], worse(sums[False], sums[True], limits), tuple(wrong), tuple(spans), len(answers)
-    )
+    wrong += own.wrong if own is not None else ()
+    its_worse = worse(sums[False], sums[True], limits)
+    return Compared(sums[False], sums[True], its_worse, tuple(wrong), tuple(spans), len(answers), own)
 
 
 def _places(instances: Sequence[Instance], names: Sequence[Behind]) -> set[tuple[str, str]]:
@@ -192,18 +200,23 @@ def page(it: Waiting, found: Compared, width: int = WIDTH) -> str:
     """Old and new side by side, as narrow as `fleet status`."""
 
     def row(name: str, old: str, new: str) -> str:
-        return f"{name:<16}{old:>12}{new:>12}"
+        return f"{name:<16}{old:>{max(1, 12 - max(0, len(name) - 16))}}{new:>12}"
 
     halves = (found.old, found.new)
     lines = [briefly(str(it.job), width), row("", "old", "new")]
     lines.append(row("version", "-" if it.old_version is None else str(it.old_version), str(it.version)))
     lines.append(row("instances", str(len(it.old)), str(len(it.new))))
-    lines += [row(what, *(str(half[what]) for half in halves)) for what in SHOWN]
-    lines.append(row("bytes an answer", *(_or_dash(h, f"{h['bytes'] / max(1, h['answers']):.0f}") for h in halves)))
-    for name, part in (("half within", 0.5), ("19 of 20 within", 0.95)):
-        lines.append(row(name, *(_or_dash(half, f"{within(half, part):.3f} s") for half in halves)))
+    lines += [row(name, str(old), str(new)) for name, old, new in (found.own.rows if found.own else ())]
+    if found.mirrors:
+        lines += [row(what, *(str(half[what]) for half in halves)) for what in SHOWN]
+        lines.append(row("bytes an answer", *(_or_dash(h, f"{h['bytes'] / max(1, h['answers']):.0f}") for h in halves)))
+        for name, part in (("half within", 0.5), ("19 of 20 within", 0.95)):
+            lines.append(row(name, *(_or_dash(half, f"{within(half, part):.3f} s") for half in halves)))
     said = [f"{name}: {', '.join(one.allocation.short for one in its)}" for name, its in _named(it) if its]
-    said.append(f"{_span(found.spans)} of {len(found.spans)} of {found.mirrors} mirrors' logs")
+    if found.own is not None:
+        said.append("its own counts are since each instance began")
+    if found.mirrors:
+        said.append(f"{_span(found.spans)} of {len(found.spans)} of {found.mirrors} mirrors' logs")
     for mark, text in [*(("  ", one) for one in said), *(("! ", one) for one in found.wrong)]:
         lines += textwrap.wrap(text, width, initial_indent=mark, subsequent_indent="    ", break_on_hyphens=False)
     lines += textwrap.wrap(found.verdict, width, subsequent_indent="  ", break_on_hyphens=False)

@@ -16,6 +16,7 @@ from components.roster import directory, login
 from model import Fleet
 from model.fleet import Operator
 from model.machine import Opening
+from model.placement import shares_ports
 
 # hostconfig's name of the account that signs on a control host, and of its group.
 ENROLMENT = "fleet-ca"
@@ -40,8 +41,10 @@ def packages(fleet: Fleet, host: str) -> dict[str, str]:
 
 
 def sysctl(fleet: Fleet, host: str) -> dict[str, str]:
-    """Every kernel setting of a host."""
-    found = dict(fleet.base.sysctl)
+    """Every kernel setting of a host: what its services need, and what the data say of it."""
+    # Where a copy that shared a port listens no more, the connections that wait for it go to the others.
+    found = {"net.ipv4.tcp_migrate_req": "1"} if shares_ports(fleet, host) else {}
+    found |= fleet.base.sysctl
     for role in fleet.machines[host].roles:
         found |= fleet.roles[role].sysctl
     return dict(sorted(found.items()))

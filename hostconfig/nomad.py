@@ -28,6 +28,8 @@ from hostconfig.supervised import (
 )
 
 FOLDER = "/etc/nomad.d"
+# The longest that a task may take to end (model/services.py holds the data to it); Nomad's own limit is 30s.
+LONGEST_END = "15m"
 CHECK = '! command -v nomad >/dev/null || nomad config validate "$new" >/dev/null'
 # Asked at an address that in a cloud would answer with the machine's credentials.
 METADATA = "env_aws,env_gce,env_azure,env_digitalocean"
@@ -134,6 +136,7 @@ def client_config(client: Client, desired: Member, platform: Platform) -> dict[s
         "bridge_network_hairpin_mode": True,
         "cni_path": "/usr/libexec/cni" if platform.os == "void" else "/usr/lib/cni",
         "gc_interval": "10m",
+        "max_kill_timeout": LONGEST_END,
         "reserved": {"cpu": 250, "memory": 512},
         "host_network": {"internal": {"interface": desired.interface}},
         "host_volume": {

@@ -193,6 +193,19 @@ def eligible(fleet: Fleet, service: Service, placed: Placed) -> dict[str, Offere
     return {m: o for m, o in candidates(fleet, service, placed).items() if o.arch in built}
 
 
+def shares_ports(fleet: Fleet, machine: str) -> bool:
+    """Whether a machine may hold a group whose copies listen on one port side by side."""
+    known = _found(fleet)
+    if "sharing" not in known:
+        known["sharing"] = {
+            name
+            for service, placed in all_groups(fleet)
+            if any(port.shared is not None for port in placed.group.ports.values())
+            for name in eligible(fleet, service, placed)
+        }
+    return machine in known["sharing"]
+
+
 def driver_of(fleet: Fleet, service: Service, placed: Placed) -> Driver | None:
     """The driver of a group's tasks: the first that every machine it may land on offers. None where there is none."""
     offers = eligible(fleet, service, placed) or in_datacenters(fleet, service)

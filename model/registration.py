@@ -12,6 +12,9 @@ from model.strict import Strict, Text
 
 Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}(ms|s|m|h|d)$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/._~-]*$")]
+Series = Annotated[
+    str, StringConstraints(pattern=r'^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})?$')
+]
 Method = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -72,6 +75,23 @@ class Vhost(Strict):
     unchecked: Text | None = Field(default=None, description="why a service behind this name has no health check")
 
 
+class Share(Strict):
+    """A share that failed, by which a new version is held against the old one."""
+
+    failed: Series
+    done: Series = Field(description="what went well")
+
+
+class Counted(Strict):
+    """What instances count of themselves, in the form of Prometheus: `fleet compare` shows it of old and new."""
+
+    path: UrlPath = "/metrics"
+    shown: dict[Label, Series] = Field(
+        min_length=1, description="name of the row: series; a row for each of its labels"
+    )
+    failures: dict[Label, Share] = Field(min_length=1, description="what fails: the new version may not do so more")
+
+
 class Registration(Strict):
     """A name under which others find a port of the group."""
 
@@ -81,3 +101,4 @@ class Registration(Strict):
     meta: dict[Label, Text] = {}
     checks: tuple[Check, ...] = ()
     vhost: Vhost | None = None
+    counted: Counted | None = None

@@ -28,6 +28,10 @@ Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,1
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
+# What the fleet's Nomad clients grant at most (hostconfig/nomad.py); asked for more, they would grant this silently.
+LONGEST_END = "15m"
+
+
 def cron_of(every: str) -> str:
     """The cron line of a period that divides an hour or a day evenly."""
     minutes = seconds(every) / 60
@@ -63,9 +67,16 @@ class Image(Strict):
 
 
 class Port(Strict):
-    """A port of a group. Without `static` Nomad chooses one; `to` is the port inside the group's own network."""
+    """A port of a group. Without a number Nomad chooses one; `to` is the port inside the group's own network."""
 
-    static: int | None = Field(default=None, ge=1, le=65535)
+    static: int | None = Field(default=None, ge=1, le=65535, description="one copy at a time has it on a machine")
+    shared: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="copies of the group listen on it side by side (SO_REUSEPORT), and a new version takes over; "
+        "Nomad does not know it: the tasks read it as FLEET_PORT_<label>",
+    )
     to: int | None = Field(default=None, ge=1, le=65535)
     interface: Label = Field(default="default", description="the machine's network the port is on")
 
@@ -185,7 +196,9 @@ class Task(Strict):
     webserver: Webserver | None = None
     sync: Sync | None = None
     shutdown_delay: Duration | None = None
-    kill_timeout: Duration | None = None
+    kill_timeout: Duration | None = Field(
+        default=None, description=f"how long it may take to end, up to {LONGEST_END}; Nomad's default is 5s"
+    )
 
 
 class Disk(Strict):

@@ -40,12 +40,14 @@ def group_of(fleet: Fleet, service: Service, placed: Placed) -> dict[str, Any]:
 
 
 def networks(group: Group) -> list[dict[str, Any]]:
-    """The group's network, with fixed and chosen ports."""
+    """The group's network, with fixed and chosen ports. Nomad is not told of shared ones: it would hold copies off."""
     if group.network == "default":
         return []
     fixed: list[dict[str, Any]] = []
     chosen: list[dict[str, Any]] = []
     for label, port in sorted(group.ports.items()):
+        if port.shared is not None:
+            continue
         it = said(Label=label, Value=port.static, To=port.to, HostNetwork=port.interface)
         (fixed if port.static is not None else chosen).append(it)
     dns = {"Servers": list(group.dns)} if group.dns else None

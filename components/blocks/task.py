@@ -16,6 +16,7 @@ from model.placement import Placed
 from model.services import Image, Restart, Task, Template
 
 CONTAINERS = ("docker", "podman")
+SHARED = "FLEET_PORT_"
 
 
 def task_of(fleet: Fleet, placed: Placed, name: str, task: Task, driver: Driver | None) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def task_of(fleet: Fleet, placed: Placed, name: str, task: Task, driver: Driver 
         "Driver": driver or "",
         "User": task.user,
         "Config": config(fleet, placed, task, driver),
-        "Env": dict(sorted(task.env.items())),
+        "Env": dict(sorted((shared_ports(placed) | task.env).items())),
         "Meta": dict(sorted(task.meta.items())),
         "Templates": [template_of(fleet, placed.service, place, it) for place, it in sorted(templates.items())],
         "Resources": said(
@@ -45,6 +46,12 @@ def task_of(fleet: Fleet, placed: Placed, name: str, task: Task, driver: Driver 
         "KillTimeout": nanoseconds(task.kill_timeout),
     }
     return {key: value for key, value in made.items() if value}
+
+
+def shared_ports(placed: Placed) -> dict[str, str]:
+    """What tasks read of the group's shared ports, which Nomad does not know."""
+    ports = placed.group.ports.items()
+    return {f"{SHARED}{label}": str(port.shared) for label, port in ports if port.shared is not None}
 
 
 def written(placed: Placed, task: Task) -> dict[str, Template]:

@@ -1,4 +1,4 @@
-"""Rules about where a service may run: some machine has what it needs, one copy finds its data, ports are free."""
+"""Rules about where a service may run: some machine has what it needs, one copy finds its data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from model.checks.rule import Found
 from model.fleet import Fleet
-from model.front import OWN_PORTS
 from model.placement import (
-    Offered,
     Placed,
     all_groups,
     candidates,
@@ -20,7 +18,7 @@ from model.placement import (
     volumes_of,
 )
 from model.reading import Where
-from model.services import Constraint, Service
+from model.services import Constraint
 
 # What Docker lets every container keep; a machine may offer more.
 USUAL = frozenset(
@@ -29,10 +27,6 @@ USUAL = frozenset(
         *("setgid", "setpcap", "setuid", "sys_chroot"),
     )
 )
-# What control hosts answer on by themselves, whatever jobs they run.
-WAYS_IN = {80: "their own way in", 443: "their own way in"}
-# What the front has on its machines: the two public ports, and those of its slots.
-FRONT = dict.fromkeys((80, 443, *OWN_PORTS), "the front")
 
 
 def few(names: Iterable[str]) -> str:
@@ -101,39 +95,6 @@ def single_copies_have_one_volume(fleet: Fleet) -> Iterator[Found]:
                 yield Found(path, what, "offer it at one of them, or say why any will do: `any_copy:`")
 
 
-def _surely(service: Service, placed: Placed, machines: dict[str, Offered]) -> bool:
-    """Whether a group stands on every machine it may land on."""
-    return service.everywhere or placed.group.count >= len(machines)
-
-
-def _owner(fleet: Fleet, machine: str, port: int) -> str | None:
-    """What of a machine itself has a port."""
-    if machine in fleet.voters and port in WAYS_IN:
-        return WAYS_IN[port]
-    return FRONT.get(port) if machine in fleet.mirrors else None
-
-
-def static_ports_are_free(fleet: Fleet) -> Iterator[Found]:
-    """A fixed port of a machine belongs to one group, and to none where the machine itself has it."""
-    taken: dict[tuple[str, int, str], Where] = {}
-    for service, placed in all_groups(fleet):
-        machines = eligible(fleet, service, placed)
-        if service.held is not None or not _surely(service, placed, machines):
-            continue
-        for label, port in sorted(placed.group.ports.items()):
-            path: Where = (*placed.path, "ports", label)
-            clash: list[str] = []
-            for machine in machines if port.static is not None else ():
-                key = (machine, port.static or 0, port.interface)
-                other = taken.setdefault(key, path)
-                if other != path:
-                    clash.append(f"{port.static} of {machine} is taken by {'.'.join(map(str, other))}")
-                elif (owner := _owner(fleet, machine, port.static or 0)) is not None:
-                    clash.append(f"{port.static} of {machine} is taken by {owner}")
-            if clash:
-                yield Found((*path, "static"), clash[0], "take another port, or let Nomad choose one")
-
-
 def _constraints(placed: Placed) -> Iterator[tuple[Where, Constraint]]:
     for field in ("constraints", "affinities"):
         for i, constraint in enumerate(getattr(placed.group, field)):
@@ -183,7 +144,6 @@ RULES = (
     volumes_are_offered,
     groups_find_a_machine,
     single_copies_have_one_volume,
-    static_ports_are_free,
     constraints_name_no_host,
     duties_are_somebodys,
     capabilities_are_allowed,

@@ -8,7 +8,7 @@ from model.checks.rule import Found
 from model.fleet import Fleet
 from model.placement import all_groups, candidates, driver_of
 from model.registration import seconds
-from model.services import Group, Service, Task
+from model.services import LONGEST_END, Group, Service, Task
 
 _TASK = frozenset(Task.model_fields) - {"restart"}
 _GROUP = frozenset(Group.model_fields)
@@ -178,6 +178,15 @@ def the_rehearsal_runs_it_or_says_why_not(fleet: Fleet) -> Iterator[Found]:
             yield Found(("services", name), what, way_out)
 
 
+def tasks_end_in_time(fleet: Fleet) -> Iterator[Found]:
+    """A task asks for no more time to end than machines grant."""
+    for _, placed in all_groups(fleet):
+        for _, path, task in placed.tasks:
+            if task.kill_timeout is not None and seconds(task.kill_timeout) > seconds(LONGEST_END):
+                what = f"{task.kill_timeout} is more than the {LONGEST_END} that every machine grants"
+                yield Found((*path, "kill_timeout"), what, f"write up to {LONGEST_END}")
+
+
 RULES = (
     services_say_it_at_one_level,
     blocks_have_what_they_need,
@@ -189,5 +198,6 @@ RULES = (
     images_fit_the_machines,
     programs_start_by_the_machines_driver,
     who_has_no_network_asks_for_none,
+    tasks_end_in_time,
     the_rehearsal_runs_it_or_says_why_not,
 )

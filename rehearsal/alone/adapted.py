@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.blocks import job
+from components.blocks.task import SHARED
 from model import Fleet
 
 DATACENTER = "alone"
@@ -81,7 +82,7 @@ def alone(fleet: Fleet, name: str) -> Alone:
         for service in group.get("Services") or ():
             service["Provider"] = "nomad"
         for network in group.get("Networks") or ():
-            _on_loopback(network)
+            _on_loopback(network, _own_names(group))
         for task in group["Tasks"]:
             if task["Driver"] not in RUNS:
                 raise CannotRunAloneError(
@@ -93,10 +94,22 @@ def alone(fleet: Fleet, name: str) -> Alone:
     return Alone(name, body)
 
 
-def _on_loopback(network: dict[str, Any]) -> None:
+def _own_names(group: dict[str, Any]) -> list[str]:
+    """The labels of shared ports, of which the tasks read the numbers that Nomad chooses here instead."""
+    labels: set[str] = set()
+    for task in group["Tasks"]:
+        for name in task.get("Env") or ():
+            if name.startswith(SHARED):
+                labels.add(name.removeprefix(SHARED))
+                task["Env"][name] = f"${{NOMAD_PORT_{name.removeprefix(SHARED)}}}"
+    return sorted(labels)
+
+
+def _on_loopback(network: dict[str, Any], shared: list[str]) -> None:
     """A fixed port may be taken on this machine, or be root's alone: here each is one of the moment."""
     network["Mode"] = "host"
     moved = [{k: v for k, v in port.items() if k not in ("Value", "To")} for port in network.pop("ReservedPorts", [])]
+    moved += [{"Label": label, "HostNetwork": "default"} for label in shared]
     network["DynamicPorts"] = [*(network.get("DynamicPorts") or []), *moved]
 
 

@@ -3,7 +3,7 @@
 python -m tests.devspace                all of it
 python -m tests.devspace matrix         who may do what at a host's sshd and at devspace
 python -m tests.devspace swapped        the same with the two groups swapped: the cells that must turn red do
-python -m tests.devspace promises       quotas, concurrent uploads, cut connections, a full disk, leaving and joining
+python -m tests.devspace promises       quotas, concurrent uploads, cut connections, a full disk, leaving, a swap
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tests.devspace.cells import all_cells, entitled, sums, table, tried, wrong
 from tests.devspace.machine import PLACE_GROUP, SHELL_GROUP
 from tests.devspace.promises import PROMISES
 from tests.devspace.rig import DEVSPACE, HOST, Rig, missing, open_doors, rigged
+from tests.devspace.swap import a_new_version_beside_the_old_one
 from tests.load.login_rig import inside
 
 # Whose cells differ when devspace's group gives shells and the other way round.
@@ -56,7 +57,7 @@ def swapped(rig: Rig) -> list[str]:
 def promises(rig: Rig) -> list[str]:
     """Each promise, one after the other."""
     found = []
-    for promise in PROMISES:
+    for promise in (*PROMISES, a_new_version_beside_the_old_one):
         begun = time.monotonic()
         try:
             said = promise(rig)

@@ -103,8 +103,8 @@ class Rig:
         shutil.chown("/var/lib/fleet/login", ACCOUNT)
         self.start("sshd", ["/usr/sbin/sshd", "-D", "-e"])
 
-    def devspace(self, group: str, **changed: object) -> None:
-        """Devspace, open to a group."""
+    def devspace(self, group: str, name: str = "devspace", http: int = HTTP, **changed: object) -> None:
+        """Devspace, open to a group; by another name and port for the pages, one more beside it."""
         login = json.loads(Path(CONFIG).read_text()) | {"login_groups": [], "sudo_groups": [], "fresh_seconds": 3}
         login |= {"services": {"devspace": {"groups": [group]}}, "account": "nobody"}
         login["places"] |= {"cache": str(self.data / "login")}
@@ -112,23 +112,23 @@ class Rig:
         command = ["/usr/bin/fleet-login", "--config", str(self.folder / "devspace-login.json"), "keys"]
         config: dict[str, object] = {
             "listen": f"127.0.0.1:{SFTP}",
-            "http": f"127.0.0.1:{HTTP}",
+            "http": f"127.0.0.1:{http}",
             "host_keys": [str(self.folder / f"host_{kind}") for kind in KEYS],
             "data": str(self.data),
             "quota": {"megabytes": 16, "files": 1000},
             "login": {"command": [*command, "--alone", "--service", "devspace"]},
             "limits": {"per_address": 100, "per_person": 40, "waiting": 100},
         }
-        write(self.folder / "devspace.json", json.dumps(config | changed))
+        write(self.folder / f"{name}.json", json.dumps(config | changed))
         lowered = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
-        words = ["/usr/bin/fleet-devspace", "--config", str(self.folder / "devspace.json"), "serve"]
-        self.start("devspace", [*lowered, *words])
-        _await("devspace answers", lambda: self.metrics() != {})
+        words = ["/usr/bin/fleet-devspace", "--config", str(self.folder / f"{name}.json"), "serve"]
+        self.start(name, [*lowered, *words])
+        _await(f"{name} answers", lambda: self.metrics(http) != {})
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self, http: int = HTTP) -> dict[str, float]:
         """What devspace counts; nothing while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/metrics", timeout=5) as page:
+            with urllib.request.urlopen(f"http://127.0.0.1:{http}/metrics", timeout=5) as page:
                 lines = page.read().decode().splitlines()
         except OSError:
             return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.checks import dns, fabric, front, placement, vhosts
+from model.checks import dns, fabric, front, placement, ports, vhosts
 from tests.model.case import FRONT, ZONE, Case
 from tests.model.cases_services import PROBE, behind, probe
 from tests.model.change import GONE, Changes
@@ -200,12 +200,12 @@ CASES = (
         service({"services/probe/count": 63, "services/probe/update": {"canary": 1}, **LEAVES}),
     ),
     Case(
-        placement.static_ports_are_free,
+        ports.static_ports_are_free,
         probe(fronted(), datacenters=["mirrors"], everywhere=True, ports={"http": {"static": 443}}),
         probe(fronted(), datacenters=["mirrors"], everywhere=True, ports={"http": {"static": 444}}),
     ),
     Case(
-        placement.static_ports_are_free,
+        ports.static_ports_are_free,
         probe(fronted(), datacenters=["mirrors"], everywhere=True, ports={"http": {"static": 8083}}),
         probe(fronted(), datacenters=["mirrors"], everywhere=True, ports={"http": {"static": 8084}}),
     ),

@@ -145,6 +145,7 @@ CASES = (
         probe(container={"offline": True}, registers={}),
         probe(container={"offline": True}, registers={}, ports={}, network="default"),
     ),
+    Case(services.tasks_end_in_time, probe(kill_timeout="16m"), probe(kill_timeout="15m")),
     Case(
         services.the_rehearsal_runs_it_or_says_why_not,
         probe(runs_in_rehearsal=GONE),
@@ -189,20 +190,6 @@ CASES = (
         placement.single_copies_have_one_volume,
         probe(MIRRORS_OFFER, **ON_MIRRORS),
         probe(MIRRORS_OFFER, datacenters=["mirrors"], volumes={"scratch": {"to": "/scratch", "any_copy": "a cache"}}),
-    ),
-    Case(
-        placement.static_ports_are_free,
-        two(ports={"x": {"static": 8080}}) | {"services/probe/ports/http": {"static": 8080}},
-        two(ports={"x": {"static": 8081}}) | {"services/probe/ports/http": {"static": 8080}},
-    ),
-    Case(
-        placement.static_ports_are_free,
-        probe({"roles/control/nomad": {"datacenter": "control", "drivers": ["exec"]}})
-        | {"services/probe/datacenters": ["control"], "services/probe/everywhere": True}
-        | {"services/probe/ports/http": {"static": 443}},
-        probe({"roles/control/nomad": {"datacenter": "control", "drivers": ["exec"]}})
-        | {"services/probe/datacenters": ["control"], "services/probe/everywhere": True}
-        | {"services/probe/ports/http": {"static": 444}},
     ),
     Case(
         placement.constraints_name_no_host,

@@ -66,6 +66,7 @@ DIFFERENCES: tuple[tuple[str, str], ...] = (
     ("devspace/*/templates/secrets/id_*/owner", "the task runs without any right of root, as an account of its own"),
     # Another program: no login hook, no database, no pages for logins; homes are private.
     ("devspace/groups/sftpgo/tasks/sftpgo/env/*", "the program is told by a file"),
+    ("devspace/groups/sftpgo/ports/sftp", "copies share it, so that a new version can be tried beside the old one"),
     ("devspace/groups/sftpgo/tasks/sftpgo/config/args", "the program is told by a file"),
     ("devspace/groups/sftpgo/tasks/sftpgo/templates/local/*", "the program is told by a file"),
     ("devspace/groups/sftpgo/tasks/sftpgo/templates/secrets/ca.pem/*", "whom to trust comes from the fleet's data"),

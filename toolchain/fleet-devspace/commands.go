@@ -55,8 +55,11 @@ func (h *Home) rename(from, to string, flags uint) error {
 	if old.top() || fresh.top() {
 		return errFixed
 	}
-	h.person.change.Lock()
-	defer h.person.change.Unlock()
+	done, err := h.person.changing()
+	if err != nil {
+		return err
+	}
+	defer done()
 	about, err := old.look()
 	if err != nil {
 		return err
@@ -109,8 +112,11 @@ func (h *Home) remove(said string, folder bool) error {
 	if at.top() {
 		return errFixed
 	}
-	h.person.change.Lock()
-	defer h.person.change.Unlock()
+	done, err := h.person.changing()
+	if err != nil {
+		return err
+	}
+	defer done()
 	about, err := at.look()
 	if err != nil {
 		return err
@@ -228,7 +234,10 @@ const blockSize = 4096
 
 // StatVFS tells a client its quota, or what the disk still takes where that is less.
 func (h *Home) StatVFS(*sftp.Request) (*sftp.StatVFS, error) {
-	bytes, files := h.person.held()
+	bytes, files, err := h.person.held()
+	if err != nil {
+		return nil, err
+	}
 	freeBytes, freeFiles, err := h.store.free()
 	if err != nil {
 		return nil, err

@@ -65,7 +65,9 @@ type Config struct {
 	RefreshSeconds   float64  `json:"refresh_seconds"`
 	GraceSeconds     float64  `json:"grace_seconds"`
 	KeepaliveSeconds float64  `json:"keepalive_seconds"`
-	Limits           Limits   `json:"limits"`
+	// DrainSeconds is how long whoever is in may go on once another process answers in this one's place.
+	DrainSeconds float64 `json:"drain_seconds"`
+	Limits       Limits  `json:"limits"`
 }
 
 func defaults() *Config {
@@ -82,6 +84,7 @@ func defaults() *Config {
 		RefreshSeconds:   15,
 		GraceSeconds:     20,
 		KeepaliveSeconds: 20,
+		DrainSeconds:     20,
 		Limits:           Limits{Connections: 256, Waiting: 64, PerAddress: 24, PerPerson: 12, OpenFiles: 64},
 	}
 }
@@ -123,6 +126,7 @@ func (c *Config) check() error {
 	for word, number := range map[string]float64{
 		"login.deadline_seconds": c.Login.DeadlineSeconds, "refresh_seconds": c.RefreshSeconds,
 		"grace_seconds": c.GraceSeconds, "keepalive_seconds": c.KeepaliveSeconds,
+		"drain_seconds": c.DrainSeconds,
 		"login.at_once": float64(c.Login.AtOnce), "limits.connections": float64(l.Connections),
 		"limits.waiting": float64(l.Waiting), "limits.per_address": float64(l.PerAddress),
 		"limits.per_person": float64(l.PerPerson), "limits.open_files": float64(l.OpenFiles),

@@ -267,7 +267,7 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for word, value := range map[string]any{
-		"quotas": 1, "data": "data", "host_keys": []string{}, "listen": "2022", "refresh_seconds": 0, "limits": map[string]int{"per_person": 0},
+		"quotas": 1, "data": "data", "host_keys": []string{}, "listen": "2022", "refresh_seconds": 0, "drain_seconds": 0, "limits": map[string]int{"per_person": 0},
 		"quota": map[string]any{"megabytes": 1, "files": 1, "people": map[string]any{"../x": map[string]int{"files": 1}}},
 		"login": map[string]any{"command": []string{}},
 	} {

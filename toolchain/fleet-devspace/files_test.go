@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -292,28 +291,6 @@ func TestManyUploadsOfOneNameAreEachWholeAndTheLastOneStays(t *testing.T) {
 
 func whole(text string) bool {
 	return text != "" && text == strings.Repeat(text[:1], len(text)) && len(text) == 200_000+1000*int(text[0]-'a')
-}
-
-func TestWhatAnEarlierRunLeftIsSwept(t *testing.T) {
-	it := started(t, nil)
-	_, files := it.person("eli")
-	file, err := files.Create("a")
-	fatal(t, err)
-	left := filepath.Join(it.data, incomingFolder, "eli", "LEFT")
-	fatal(t, os.WriteFile(left, []byte("x"), 0o600))
-	removed, err := it.server.store.sweep(0)
-	fatal(t, err)
-	if removed != 1 || it.incoming("eli") != 1 {
-		t.Fatalf("%d removed, %d left: what is being written stays, the rest goes", removed, it.incoming("eli"))
-	}
-	_, err = file.Write([]byte("x"))
-	fatal(t, errors.Join(err, file.Close()))
-	if it.on("home/eli/a") != "x" {
-		t.Error("the upload was swept")
-	}
-	if _, err := openStore(it.server.config); err == nil {
-		t.Error("two servers share one folder")
-	}
 }
 
 func TestOpenFilesAreLimited(t *testing.T) {

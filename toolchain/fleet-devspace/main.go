@@ -57,6 +57,8 @@ func run(path, word string) error {
 	syscall.Umask(0)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second signal ends it at once.
+	context.AfterFunc(ctx, stop)
 	server, err := newServer(config, signers)
 	if err != nil {
 		return err

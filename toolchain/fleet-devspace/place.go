@@ -19,8 +19,11 @@ func (u *Upload) place() error {
 		return disk(err)
 	}
 	person := u.home.person
-	person.change.Lock()
-	defer person.change.Unlock()
+	done, err := person.changing()
+	if err != nil {
+		return err
+	}
+	defer done()
 	holder, err := u.at.holder()
 	if err != nil {
 		return err
@@ -57,11 +60,13 @@ func (u *Upload) place() error {
 func (u *Upload) discard() {
 	u.file.Close()
 	if err := u.home.incoming.Remove(u.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// It keeps its room until somebody tidies up.
 		u.home.session.say("left", fmt.Sprintf(" error=%q", err))
+	} else {
+		u.home.person.give(u.size, 1)
 	}
-	u.home.person.give(u.size, 1)
 	u.home.handles.Add(-1)
-	u.home.store.done(u.home.session.who + "/" + u.name)
+	u.home.store.done(u.name)
 }
 
 // writing is the latest upload of this channel that is open under a name.

@@ -7,19 +7,21 @@ import (
 	"sync"
 
 	"github.com/pkg/sftp"
+	"golang.org/x/sys/unix"
 )
 
-// Person is what everybody's sessions share: how much they hold, and the one lock for putting things in place.
+// Person is what somebody's sessions in this process share: what they hold, counted with all other processes on the
+// folder, and the lock for putting things in place.
 type Person struct {
 	who   string
 	quota Quota
-	// change is held while names change, so that what was replaced is known exactly.
-	change sync.Mutex
+	// names is held while names change, so that what was replaced is known exactly: in this process by itself, among
+	// processes by a lock on the count.
+	names sync.Mutex
 
 	mu       sync.Mutex
-	bytes    int64
-	files    int64
 	sessions int
+	tally    *tally // none while nobody of them is in here
 }
 
 // Used is what people hold together.
@@ -39,67 +41,110 @@ func (s *Store) person(who string) *Person {
 	return found
 }
 
-// take reserves room, or says what is exceeded. More is taken before it is written, so that no two uploads share it.
+// take reserves room, or says what is exceeded. More is taken before it is written, so that no two uploads share it,
+// of whatever process they are.
 func (p *Person) take(bytes, files int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// Compared without a sum that could wrap around.
-	if bytes > 0 && bytes > p.quota.bytes()-p.bytes {
-		return refusedFor(sftp.ErrSSHFxFailure, fmt.Sprintf(
-			"quota exceeded: %s of %s are used; remove something first", megabytes(p.bytes), megabytes(p.quota.bytes())))
+	if p.tally == nil {
+		return errClosed
 	}
-	if files > 0 && files > p.quota.Files-p.files {
+	held, err := p.tally.change(cellBytes, bytes, p.quota.bytes())
+	if errors.Is(err, errTooMuch) {
 		return refusedFor(sftp.ErrSSHFxFailure, fmt.Sprintf(
-			"quota exceeded: %d of %d files and folders are used; remove something first", p.files, p.quota.Files))
+			"quota exceeded: %s of %s are used; remove something first", megabytes(held), megabytes(p.quota.bytes())))
 	}
-	p.bytes += bytes
-	p.files += files
-	return nil
+	if err != nil {
+		return err
+	}
+	if held, err = p.tally.change(cellFiles, files, p.quota.Files); err == nil {
+		return nil
+	}
+	_, _ = p.tally.change(cellBytes, -bytes, 0)
+	if errors.Is(err, errTooMuch) {
+		return refusedFor(sftp.ErrSSHFxFailure, fmt.Sprintf(
+			"quota exceeded: %d of %d files and folders are used; remove something first", held, p.quota.Files))
+	}
+	return err
 }
 
-// give returns room.
+// give returns room. What cannot be given back comes back when the person is counted anew.
 func (p *Person) give(bytes, files int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.bytes -= bytes
-	p.files -= files
+	if p.tally != nil {
+		_, _ = p.tally.change(cellBytes, -bytes, 0)
+		_, _ = p.tally.change(cellFiles, -files, 0)
+	}
 }
 
-func (p *Person) held() (bytes, files int64) {
+// held is what somebody who is in holds.
+func (p *Person) held() (bytes, files int64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.bytes, p.files
+	if p.tally == nil {
+		return 0, 0, errClosed
+	}
+	bytes, one := p.tally.read(cellBytes)
+	files, other := p.tally.read(cellFiles)
+	return bytes, files, errors.Join(one, other)
+}
+
+// changing keeps all others, here and in other processes, from changing this person's names until `done` is called.
+// Only sessions call it.
+func (p *Person) changing() (done func(), err error) {
+	p.names.Lock()
+	p.mu.Lock()
+	its := p.tally
+	p.mu.Unlock()
+	if its == nil {
+		err = errClosed
+	} else {
+		err = its.lock(unix.F_WRLCK, lockNames, true)
+	}
+	if err != nil {
+		p.names.Unlock()
+		return nil, err
+	}
+	return func() {
+		_ = its.lock(unix.F_UNLCK, lockNames, true)
+		p.names.Unlock()
+	}, nil
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20)) }
 
-// enter counts a person anew if nobody of them is in: what an operator moved by hand is known from then on.
+// enter opens a person's count. It is counted anew if nobody of them is in at any process: what an operator moved by
+// hand is known from then on, and so is what a process left that was killed.
 func (s *Store) enter(who string) (*Person, error) {
 	person := s.person(who)
-	person.change.Lock()
-	defer person.change.Unlock()
+	person.names.Lock()
+	defer person.names.Unlock()
 	person.mu.Lock()
-	alone := person.sessions == 0
-	person.sessions++
-	person.mu.Unlock()
-	if !alone {
+	if person.tally != nil {
+		person.sessions++
+		person.mu.Unlock()
 		return person, nil
 	}
-	bytes, files, err := s.count(who)
+	person.mu.Unlock()
+	its, err := s.tally(who)
 	if err != nil {
-		person.leave()
 		return nil, err
 	}
 	person.mu.Lock()
-	person.bytes, person.files = bytes, files
-	person.mu.Unlock()
+	defer person.mu.Unlock()
+	person.tally = its
+	person.sessions++
 	return person, nil
 }
 
 func (p *Person) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sessions--
+	if p.sessions--; p.sessions == 0 {
+		p.tally.close()
+		p.tally = nil
+	}
 }
 
 // count looks at all that somebody has.
@@ -129,39 +174,43 @@ func (s *Store) count(who string) (bytes, files int64, err error) {
 	return bytes, files, nil
 }
 
+// countEverybody makes a count for whoever has none, and counts anew whoever is in nowhere.
 func (s *Store) countEverybody() error {
-	for _, folder := range []string{homeFolder, publicFolder} {
+	everybody := map[string]bool{}
+	for _, folder := range []string{homeFolder, publicFolder, incomingFolder} {
 		entries, err := fs.ReadDir(s.root.FS(), folder)
 		if err != nil {
 			return err
 		}
 		for _, entry := range entries {
-			if !entry.IsDir() || !name.MatchString(entry.Name()) {
-				continue
+			if entry.IsDir() && name.MatchString(entry.Name()) {
+				everybody[entry.Name()] = true
 			}
-			person := s.person(entry.Name())
-			bytes, files, err := s.count(entry.Name())
-			if err != nil {
-				return err
-			}
-			person.mu.Lock()
-			person.bytes, person.files = bytes, files
-			person.mu.Unlock()
 		}
+	}
+	for who := range everybody {
+		person, err := s.enter(who)
+		if err != nil {
+			return err
+		}
+		person.leave()
 	}
 	return nil
 }
 
+// used sums up what everybody holds, by the counts of all processes.
 func (s *Store) used() Used {
-	s.mu.Lock()
-	people := make([]*Person, 0, len(s.people))
-	for _, person := range s.people {
-		people = append(people, person)
+	var found Used
+	entries, err := fs.ReadDir(s.root.FS(), countsFolder)
+	if err != nil {
+		return found
 	}
-	s.mu.Unlock()
-	found := Used{homes: len(people)}
-	for _, person := range people {
-		bytes, files := person.held()
+	for _, entry := range entries {
+		bytes, files, err := s.counted(entry.Name())
+		if err != nil {
+			continue
+		}
+		found.homes++
 		found.bytes += bytes
 		found.files += files
 	}

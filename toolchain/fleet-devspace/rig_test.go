@@ -62,16 +62,32 @@ func started(t *testing.T, change func(*Config)) *rig {
 		change(config)
 	}
 	fatal(t, config.check())
-	server, err := newServer(config, []ssh.Signer{newSigner(t)})
-	fatal(t, err)
-	it.server = server
+	it.serve(config)
+	return it
+}
+
+// beside is a second server on the same files: locks belong to open files, so that the two are to each other as two
+// processes are.
+func (r *rig) beside() *rig {
+	r.Helper()
+	it := &rig{T: r.T, folder: r.folder, data: r.data}
+	it.serve(r.server.config)
+	return it
+}
+
+func (r *rig) serve(config *Config) {
+	r.Helper()
+	server, err := newServer(config, []ssh.Signer{newSigner(r)})
+	fatal(r, err)
+	r.server = server
 	listener, err := net.Listen("tcp", config.Listen)
-	fatal(t, err)
-	it.at = listener.Addr().String()
+	fatal(r, err)
+	r.at = listener.Addr().String()
 	ctx, end := context.WithCancel(context.Background())
 	go func() { _ = server.accept(listener) }()
 	go server.watch(ctx)
-	t.Cleanup(func() {
+	go server.store.buryAgain(ctx)
+	r.Cleanup(func() {
 		end()
 		listener.Close()
 		for _, session := range server.sessions() {
@@ -80,7 +96,6 @@ func started(t *testing.T, change func(*Config)) *rig {
 		server.ended.Wait()
 		server.store.close()
 	})
-	return it
 }
 
 // allow writes down somebody's keys.
@@ -107,11 +122,21 @@ func (r *rig) person(who string) (*ssh.Client, *sftp.Client) {
 	return r.files(who, key)
 }
 
+func (r *rig) comes(who string, key ssh.Signer) (*ssh.Client, *sftp.Client, error) {
+	client, err := r.dial(who, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	files, err := sftp.NewClient(client)
+	if err != nil {
+		client.Close()
+	}
+	return client, files, err
+}
+
 func (r *rig) files(who string, key ssh.Signer) (*ssh.Client, *sftp.Client) {
 	r.Helper()
-	client, err := r.dial(who, key)
-	fatal(r, err)
-	files, err := sftp.NewClient(client)
+	client, files, err := r.comes(who, key)
 	fatal(r, err)
 	r.Cleanup(func() { client.Close() })
 	return client, files
@@ -155,7 +180,12 @@ func (r *rig) eventually(what string, holds func() bool) {
 	}
 }
 
-func (r *rig) used(who string) (bytes, files int64) { return r.server.store.person(who).held() }
+func (r *rig) used(who string) (bytes, files int64) {
+	r.Helper()
+	bytes, files, err := r.server.store.counted(who)
+	fatal(r, err)
+	return bytes, files
+}
 
 // counted fails unless what is counted is what is on the disk.
 func (r *rig) counted(who string) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -81,56 +82,107 @@ func (s *Server) mayComeIn(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permi
 	return &ssh.Permissions{Extensions: map[string]string{theKey: wire}}, nil
 }
 
-// run answers until it is told to end, then cuts whoever is in. What they had not closed is not kept.
+// run answers until it is told to end, and lets whoever is in finish if another process answers from then on.
 func (s *Server) run(ctx context.Context) error {
-	listener, err := net.Listen("tcp", s.config.Listen)
+	listener, err := listen(ctx, s.config.Listen)
 	if err != nil {
 		return err
 	}
 	web := &http.Server{Addr: s.config.HTTP, Handler: s.web(), ReadHeaderTimeout: 5 * time.Second}
 	failed := make(chan error, 2)
+	accepted := make(chan struct{})
 	go func() { failed <- web.ListenAndServe() }()
-	go func() { failed <- s.accept(listener) }()
-	go s.watch(ctx)
-	go s.store.sweepAgain(ctx)
+	go func() {
+		defer close(accepted)
+		if err := s.accept(listener); err != nil {
+			failed <- err
+		}
+	}()
+	// Whoever may no longer come in is cut while the others finish, too.
+	watching, end := context.WithCancel(context.Background())
+	defer end()
+	go s.watch(watching)
+	go s.store.buryAgain(watching)
 	log.Printf("answers on %s, files in %s", listener.Addr(), s.config.Data)
 	select {
 	case <-ctx.Done():
+		stopped(listener)
+		<-accepted
+		s.drain(listener)
 	case err = <-failed:
+		listener.Close()
 	}
-	listener.Close()
-	web.Close()
 	for _, session := range s.sessions() {
 		session.cut("the server ends")
 	}
 	s.ended.Wait()
+	web.Close()
 	s.store.close()
 	return err
 }
 
+// drain stops listening and waits for whoever is in, up to the limit. If no other process answers it does not wait:
+// nobody could come in until it is gone. The connections that wait at the port are taken first, as they are nobody else's.
+func (s *Server) drain(listener *net.TCPListener) {
+	if !s.store.retire() {
+		listener.Close()
+		return
+	}
+	s.counts.add("devspace_draining", 1)
+	for {
+		raw, err := waiting(listener)
+		if raw == nil {
+			if err != nil {
+				log.Printf("connections that wait: %v", err)
+			}
+			break
+		}
+		s.welcome(raw)
+	}
+	listener.Close()
+	log.Printf("another process answers; whoever is in has %v s to finish", s.config.DrainSeconds)
+	ended := make(chan struct{})
+	go func() {
+		s.ended.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(seconds(s.config.DrainSeconds)):
+	}
+}
+
+// accept takes connections until it is stopped.
 func (s *Server) accept(listener net.Listener) error {
 	for {
 		raw, err := listener.Accept()
-		if err != nil {
+		switch {
+		case err == nil:
+			s.welcome(raw)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		default:
 			// Out of descriptors, or a client that went away at once: neither ends the server.
-			if errors.Is(err, net.ErrClosed) {
-				return err
-			}
 			time.Sleep(50 * time.Millisecond)
-			continue
 		}
-		from := place(raw.RemoteAddr())
-		if reason := s.doors.enter(from); reason != "" {
-			s.counts.refused(reason, raw.RemoteAddr().String(), "", "")
-			raw.Close()
-			continue
-		}
-		s.ended.Add(1)
-		go func() {
-			defer s.ended.Done()
-			s.greet(raw, from)
-		}()
 	}
+}
+
+// welcome serves a connection, or turns it away where there are too many.
+func (s *Server) welcome(raw net.Conn) {
+	from := place(raw.RemoteAddr())
+	if reason := s.doors.enter(from); reason != "" {
+		s.counts.refused(reason, raw.RemoteAddr().String(), "", "")
+		raw.Close()
+		return
+	}
+	s.ended.Add(1)
+	go func() {
+		defer s.ended.Done()
+		s.greet(raw, from)
+	}()
 }
 
 // greet logs somebody in within the grace, and serves them until they go or are cut.

@@ -50,6 +50,7 @@ func (s *Session) serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.Req
 	s.server.join(s)
 	defer s.server.part(s)
 	s.say("login", "")
+	s.server.counts.add("devspace_logins_total", 1)
 	began := time.Now()
 	go s.refuseAll(requests)
 	ended := make(chan struct{})

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log"
 	"os"
-	"path"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,25 +17,26 @@ const (
 	homeFolder     = "home"
 	publicFolder   = "public"
 	incomingFolder = "incoming"
+	countsFolder   = "counts"
+	runningFolder  = "running"
 	lockName       = ".lock"
 	probeName      = ".well"
 )
 
-// leftAfter is how old something in `incoming` must be that no upload knows before it is removed.
-const leftAfter = time.Hour
-
-// Store is everybody's files.
+// Store is everybody's files, as one of the processes that serve them.
 type Store struct {
-	config *Config
-	root   *os.Root
-	lock   *os.File
+	config  *Config
+	root    *os.Root
+	lock    *os.File
+	token   string
+	running *os.File
 
 	mu      sync.Mutex
 	people  map[string]*Person
-	uploads map[string]bool // names in `incoming` that somebody is writing
+	uploads map[string]bool // names in `incoming` that are being written here
 }
 
-// openStore takes the folder, alone, and removes what an earlier run left half written.
+// openStore takes a part in the folder, and removes what ended processes left half written.
 func openStore(config *Config) (*Store, error) {
 	root, err := os.OpenRoot(config.Data)
 	if err != nil {
@@ -54,16 +51,13 @@ func openStore(config *Config) (*Store, error) {
 }
 
 func (s *Store) prepare() error {
-	lock, err := s.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("%w; the folder must belong to the account that runs this", err)
-	}
-	s.lock = lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errors.New("another fleet-devspace uses it: quotas are counted in one process, so end that one first")
+	if err := s.share(); err != nil {
+		return err
 	}
 	var device uint64
-	for folder, mode := range map[string]os.FileMode{homeFolder: 0o700, publicFolder: 0o755, incomingFolder: 0o700} {
+	for folder, mode := range map[string]os.FileMode{
+		homeFolder: 0o700, publicFolder: 0o755, incomingFolder: 0o700, countsFolder: 0o700, runningFolder: 0o700,
+	} {
 		inner, err := ensure(s.root, folder, mode)
 		if err != nil {
 			return err
@@ -75,18 +69,18 @@ func (s *Store) prepare() error {
 		}
 		its := uint64(about.Sys().(*syscall.Stat_t).Dev)
 		if device != 0 && its != device {
-			return errors.New("home, public and incoming are not on one file system: a file could not be put in place at once")
+			return errors.New("its folders are not on one file system: a file could not be put in place at once")
 		}
 		device = its
 	}
-	left, err := s.sweep(0)
-	if err != nil {
+	if err := s.announce(); err != nil {
 		return err
 	}
-	if left > 0 {
-		log.Printf("removed %d uploads that were never finished", left)
+	if err := s.countEverybody(); err != nil {
+		return err
 	}
-	return s.countEverybody()
+	_, dead := s.others()
+	return s.bury(dead)
 }
 
 // ensure makes a folder with exactly this mode and opens it. A link in its place is refused.
@@ -110,40 +104,14 @@ func ensure(root *os.Root, folder string, mode os.FileMode) (*os.Root, error) {
 }
 
 func (s *Store) close() {
+	if s.running != nil {
+		_ = s.root.Remove(runningFolder + "/" + s.token)
+		s.running.Close()
+	}
 	if s.lock != nil {
 		s.lock.Close()
 	}
 	s.root.Close()
-}
-
-// sweep removes what nobody is writing and is older than that.
-func (s *Store) sweep(older time.Duration) (int, error) {
-	incoming, err := s.root.OpenRoot(incomingFolder)
-	if err != nil {
-		return 0, err
-	}
-	defer incoming.Close()
-	removed := 0
-	err = fs.WalkDir(incoming.FS(), ".", func(at string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || path.Base(at) == probeName {
-			return ignoreGone(err)
-		}
-		about, err := entry.Info()
-		if err != nil {
-			return ignoreGone(err)
-		}
-		s.mu.Lock()
-		open := s.uploads[at]
-		s.mu.Unlock()
-		if !open && time.Since(about.ModTime()) >= older {
-			if err := incoming.Remove(at); err != nil {
-				return ignoreGone(err)
-			}
-			removed++
-		}
-		return nil
-	})
-	return removed, err
 }
 
 func ignoreGone(err error) error {
@@ -151,40 +119,6 @@ func ignoreGone(err error) error {
 		return nil
 	}
 	return err
-}
-
-func (s *Store) sweepAgain(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(leftAfter):
-		}
-		if removed, err := s.sweep(leftAfter); err != nil {
-			log.Printf("sweeping: %v", err)
-		} else if removed > 0 {
-			log.Printf("removed %d uploads that were left", removed)
-		}
-	}
-}
-
-// begin remembers the name of an upload, so that it is not swept.
-func (s *Store) begin(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.uploads[name] = true
-}
-
-func (s *Store) done(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.uploads, name)
-}
-
-func (s *Store) uploading() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.uploads)
 }
 
 // free is what the disk still takes, in bytes, and how many files.

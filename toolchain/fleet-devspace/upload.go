@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -108,11 +107,10 @@ func (h *Home) draft(at spot) (*Upload, error) {
 		h.handles.Add(-1)
 		return nil, err
 	}
-	name := rand.Text()
-	h.store.begin(h.session.who + "/" + name)
+	name := h.store.begin()
 	file, err := h.incoming.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		h.store.done(h.session.who + "/" + name)
+		h.store.done(name)
 		h.person.give(0, 1)
 		h.handles.Add(-1)
 		return nil, disk(err)
@@ -235,7 +233,7 @@ func (u *Upload) Close() error {
 	}
 	u.file.Close()
 	u.home.handles.Add(-1)
-	u.home.store.done(u.home.session.who + "/" + u.name)
+	u.home.store.done(u.name)
 	u.home.session.say("upload", fmt.Sprintf(" path=%q bytes=%d", u.at.shown, u.size))
 	u.home.session.server.counts.add("devspace_uploads_total", 1)
 	u.home.session.server.counts.add("devspace_uploaded_bytes_total", u.size)
@@ -244,5 +242,11 @@ func (u *Upload) Close() error {
 
 func (s *Store) failed(u *Upload, why error) {
 	u.home.session.say("unfinished", fmt.Sprintf(" path=%q bytes=%d why=%q", u.at.shown, u.size, why))
-	u.home.session.server.counts.add("devspace_uploads_unfinished_total", 1)
+	reason := "failed"
+	if _, refused := told(why); errors.Is(why, errCut) {
+		reason = "cut"
+	} else if refused && !errors.Is(why, errDiskFull) {
+		reason = "refused"
+	}
+	u.home.session.server.counts.add(fmt.Sprintf("devspace_uploads_unfinished_total{reason=%q}", reason), 1)
 }

@@ -22,6 +22,7 @@ func front(keys []ssh.Signer) string {
 func (s *Server) web() http.Handler {
 	pages := http.NewServeMux()
 	pages.HandleFunc("GET /-/healthy", func(to http.ResponseWriter, _ *http.Request) {
+		// One that drains stays healthy: Nomad takes it out of the catalogue before it tells it to end.
 		if err := s.store.well(); err != nil {
 			http.Error(to, err.Error(), http.StatusServiceUnavailable)
 			return

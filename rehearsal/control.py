@@ -6,8 +6,9 @@ Shares and passwords are of this rehearsal alone: files of its own folder that o
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -201,18 +202,43 @@ def in_order(
 
 def whole(apply: Apply, there: Doors, fleet: Fleet, mine: Mapping[str, str], inside: Inside) -> Outcome:
     """The whole program with a person's tokens, and the secrets that its jobs wait for."""
-    outcome = apply((), mine)
     nomad = there.api("nomad", mine["NOMAD_TOKEN"])
-    # Also after a run that failed at one job: the others wait for their secrets.
-    with contextlib.nullcontext() if outcome.code == 0 else contextlib.suppress(ApiError):
-        inside(lambda: patiently(lambda: secrets.write(fleet, nomad, {"authorities": there.authorities})))
+
+    def write() -> None:
+        inside(lambda: secrets.write(fleet, nomad, {"authorities": there.authorities}))
+
+    # As soon as Nomad takes them: `up` waits for services whose data say how they roll out, and those for their secrets.
+    with meanwhile(write):
+        outcome = apply((), mine)
     if outcome.code == 0:
+        patiently(write)
         if certificates.JOB in fleet.services:
             inside(lambda: patiently(lambda: certificates.obtain(nomad)))
         if origin.JOB in fleet.services:
             origin.fill(fleet)
             inside(lambda: patiently(lambda: origin.first_pages(fleet, nomad)))
     return outcome
+
+
+@contextlib.contextmanager
+def meanwhile(action: Callable[[], object]) -> Iterator[None]:
+    """Try something again and again while the block runs, until the servers have taken it once."""
+    ended = threading.Event()
+
+    def again() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(ApiError):
+                action()
+                return
+            ended.wait(2.0)
+
+    thread = threading.Thread(target=again, name="meanwhile", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def patiently(action: Callable[[], T], seconds: float = SETTLE_SECONDS) -> T:

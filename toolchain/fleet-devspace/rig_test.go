@@ -45,8 +45,13 @@ func newSigner(t testing.TB) ssh.Signer {
 // started runs a server; `change` may alter its configuration first.
 func started(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
-	folder := t.TempDir()
+	folder, err := os.MkdirTemp("", "devspace-")
+	fatal(t, err)
 	it := &rig{T: t, folder: folder, data: filepath.Join(folder, "data")}
+	// A look-up that nobody waits for any more may still write here.
+	t.Cleanup(func() {
+		it.eventually("nobody writes here any more", func() bool { return os.RemoveAll(folder) == nil })
+	})
 	fatal(t, os.Mkdir(it.data, 0o755))
 	script := filepath.Join(folder, "keys")
 	text := fmt.Sprintf("#!/bin/sh\necho \"$1\" >> %[1]s/asked\n[ ! -e %[1]s/broken ] || exit 1\n[ ! -e %[1]s/silent ] || sleep 60\ncat %[1]s/who/\"$1\" 2>/dev/null || true\n", folder)

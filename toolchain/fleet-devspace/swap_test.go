@@ -133,6 +133,8 @@ func TestASwapLosesNoLoginAndNoFile(t *testing.T) {
 	}
 	for range swaps {
 		next := it.process(address, nil)
+		before := opened.Load()
+		it.eventually("people come in while both answer", func() bool { return opened.Load() >= before+12 })
 		if err := old.ends(t); err != nil {
 			t.Errorf("the old one: %v", err)
 		}

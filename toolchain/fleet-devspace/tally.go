@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -97,6 +98,9 @@ func (t *tally) lock(kind int16, at int64, wait bool) error {
 	}
 }
 
+// comeTries bounds how often somebody looks for a count that is whole.
+const comeTries = 100
+
 func (t *tally) close() {
 	_ = unix.Munmap(t.memory)
 	t.file.Close()
@@ -123,7 +127,7 @@ func (s *Store) tally(who string) (*tally, error) {
 }
 
 func (s *Store) come(t *tally, who string) error {
-	for {
+	for range comeTries {
 		if err := t.lock(unix.F_WRLCK, lockIn, false); err == nil {
 			if err := s.countAnew(t, who); err != nil {
 				return err
@@ -144,11 +148,13 @@ func (s *Store) come(t *tally, who string) error {
 				return err
 			}
 		}
-		// It ended in the middle of that.
+		// It ended in the middle of that, or somebody's hand was at the file while they were in.
 		if err := t.lock(unix.F_UNLCK, lockIn, true); err != nil {
 			return err
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
+	return fmt.Errorf("%s/%s is damaged, and cannot be counted anew while somebody is in", countsFolder, who)
 }
 
 func (s *Store) countAnew(t *tally, who string) error {

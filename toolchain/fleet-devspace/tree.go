@@ -113,29 +113,34 @@ func served(about os.FileInfo) error {
 	return nil
 }
 
-// opened opens a file or folder for reading, and makes sure that it is what was looked at.
+// openTries is how often a name is opened under which another file stands each time.
+const openTries = 10
+
+// opened opens a file or folder for reading, and makes sure that it is what was looked at. A file that took the name in
+// between, as an upload does, is looked at anew.
 func (s spot) opened() (*os.File, os.FileInfo, error) {
-	before, err := s.look()
-	if err != nil {
-		return nil, nil, err
-	}
-	// Without waiting: a pipe that got here in between must not hold us.
-	file, err := s.root.OpenFile(s.inner, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	after, err := file.Stat()
-	if err == nil && !os.SameFile(before, after) {
-		err = errSpecial
-	}
-	if err == nil {
-		err = served(after)
-	}
-	if err != nil {
+	for range openTries {
+		before, err := s.look()
+		if err != nil {
+			return nil, nil, err
+		}
+		// Without waiting: a pipe that got here in between must not hold us.
+		file, err := s.root.OpenFile(s.inner, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+		if err != nil {
+			return nil, nil, err
+		}
+		after, err := file.Stat()
+		if err == nil && os.SameFile(before, after) {
+			if err = served(after); err == nil {
+				return file, after, nil
+			}
+		}
 		file.Close()
-		return nil, nil, err
+		if err != nil {
+			return nil, nil, err
+		}
 	}
-	return file, after, nil
+	return nil, nil, errSpecial
 }
 
 // holder opens the folder that a place is in, as a handle for renames.

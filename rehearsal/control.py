@@ -207,7 +207,7 @@ def whole(apply: Apply, there: Doors, fleet: Fleet, mine: Mapping[str, str], ins
     def write() -> None:
         inside(lambda: secrets.write(fleet, nomad, {"authorities": there.authorities}))
 
-    # As soon as Nomad takes them: `up` waits for services whose data say how they roll out, and those for their secrets.
+    # As soon as Nomad takes them: `up` waits for services that roll out by their data, and those for their secrets.
     with meanwhile(write):
         outcome = apply((), mine)
     if outcome.code == 0:

@@ -39,8 +39,12 @@ class ApiError(Exception):
         """The server that was asked reached none that leads, so nothing was read or changed: asking again is safe."""
         return self.leaderless or (
             self.status in (500, 503)
-            # A follower that knows its leader's address, where nobody listens while that one is started again.
-            and any(text in self.text for text in ("failed to get conn", "lead thread didn't get connection"))
+            # A follower that knows its leader's address, where nobody listens while that one is started again; and one
+            # that was chosen just now, and has yet to read what was decided before.
+            and any(
+                text in self.text
+                for text in ("failed to get conn", "lead thread didn't get connection", "Not ready to serve consistent")
+            )
         )
 
     @property

@@ -188,7 +188,15 @@ def test_a_read_is_repeated_and_a_write_is_not(serve: Callable[..., Server]) -> 
 NO_CONNECTION = "rpc error: failed to get conn: dial tcp 10.99.0.12:4647: connect: connection refused"
 
 
-@pytest.mark.parametrize("said", ["No cluster leader", NO_CONNECTION, "rpc error: lead thread didn't get connection"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "No cluster leader",
+        NO_CONNECTION,
+        "rpc error: lead thread didn't get connection",
+        "rpc error: Not ready to serve consistent reads",
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_who_is_patient_waits_for_a_leader(serve: Callable[..., Server], said: str, method: str) -> None:
     def elected_later(_: Any) -> tuple[int, Any]:

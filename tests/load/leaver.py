@@ -148,7 +148,7 @@ class Files:
         assert self.child.stdout is not None
         for line in self.child.stdout:
             # Every home shows this folder; the command itself is echoed before it is carried out.
-            if line.strip() == "public":
+            if "public" in line.split():
                 self.heard = time.monotonic()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from rehearsal import driver, engine, people
 from rehearsal.testhosts import settings
 from tests.load.leaver import SFTP_PORT, Files, place_of
 from tests.rehearsal.support import Copy, Rehearsed, copied
-from tests.rehearsal.test_canary import row, said, until
+from tests.rehearsal.test_canary import row, until
 
 pytestmark = pytest.mark.rehearsal
 SERVICE, PERSON = "devspace", "eli"
@@ -83,8 +83,8 @@ def test_a_new_version_is_tried_beside_the_old_one_and_nobody_notices(
         print(page)
         old, new = row(page, "version")
         assert int(new) > int(old)
-        done = said(rehearsed, "promote", SERVICE)
-        assert done.returncode == 0, done.stderr
+        # Not before Nomad has seen it well for a while, too.
+        until(rehearsed, ("promote", SERVICE), lambda done: done.returncode == 0)
         until(rehearsed, ("compare", SERVICE), idle)
         promoted, before = time.monotonic(), len(found)
         while len(found) < before + 10:

@@ -229,7 +229,12 @@ class Update(Strict):
     """How a change of a running service is rolled out."""
 
     max_parallel: int | None = Field(default=None, ge=1)
-    canary: int | None = Field(default=None, ge=0)
+    canary: int | None = Field(
+        default=None,
+        ge=0,
+        description="so many instances of a new version run first, until one is chosen: beside the old ones, or, of a "
+        "service that stands everywhere, in place of that many",
+    )
     auto_promote: bool = False
     auto_revert: bool = False
     min_healthy: Duration | None = None

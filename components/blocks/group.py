@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from components.blocks.registration import registration
 from components.blocks.task import restart, task_of
 from components.blocks.values import nanoseconds, said
 from model import Fleet
-from model.placement import ARCHITECTURES, Placed, architectures, candidates, driver_of, mounts_of, resting_key
+from model.placement import (
+    ARCHITECTURES,
+    Placed,
+    architectures,
+    candidates,
+    driver_of,
+    eligible,
+    mounts_of,
+    resting_key,
+)
 from model.services import Constraint, Group, Service
 
 
@@ -31,7 +41,7 @@ def group_of(fleet: Fleet, service: Service, placed: Placed) -> dict[str, Any]:
         )
         if group.disk
         else None,
-        "Update": _update(group),
+        "Update": _update(fleet, service, placed),
         "Tasks": [task_of(fleet, placed, name, task, driver) for name, _, task in placed.tasks],
     }
     if not service.everywhere:
@@ -83,13 +93,18 @@ def _wanted(constraint: Constraint) -> dict[str, Any]:
     return wanted if constraint.operator in ("is_set", "is_not_set") else wanted | {"RTarget": constraint.value}
 
 
-def _update(group: Group) -> dict[str, Any] | None:
-    if group.update is None:
+def _update(fleet: Fleet, service: Service, placed: Placed) -> dict[str, Any] | None:
+    it = placed.group.update
+    if it is None:
         return None
-    it = group.update
+    canary, at_once = it.canary, it.max_parallel
+    if service.everywhere and canary:
+        # Of such a job Nomad takes a share of the machines in percent, and no more of them than at once.
+        canary = math.ceil(100 * canary / max(1, len(eligible(fleet, service, placed))))
+        at_once = at_once or it.canary
     return said(
-        MaxParallel=it.max_parallel,
-        Canary=it.canary,
+        MaxParallel=at_once,
+        Canary=canary,
         AutoPromote=it.auto_promote or None,
         AutoRevert=it.auto_revert or None,
         MinHealthyTime=nanoseconds(it.min_healthy),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from model.checks.rule import Found
 from model.fleet import Fleet
-from model.placement import all_groups, candidates, driver_of
+from model.placement import all_groups, candidates, driver_of, eligible
 from model.registration import seconds
 from model.services import LONGEST_END, Group, Service, Task
 
@@ -101,6 +101,19 @@ def copies_are_counted_once(fleet: Fleet) -> Iterator[Found]:
             yield Found((*placed.path, "count"), "stands beside `everywhere: true`", "keep one of the two")
 
 
+def a_part_is_tried_and_not_all(fleet: Fleet) -> Iterator[Found]:
+    """A service that stands everywhere is tried on some of its machines, where a new copy replaces the old one."""
+    for service, placed in all_groups(fleet):
+        update = placed.group.update
+        if not service.everywhere or update is None or not update.canary:
+            continue
+        machines = len(eligible(fleet, service, placed))
+        if update.canary >= machines:
+            what = f"{update.canary} of {machines} copies would be the new version at once"
+            way_out = "write less than there are machines, or leave `canary` out"
+            yield Found((*placed.path, "update", "canary"), what, way_out)
+
+
 def tasks_have_a_declared_image(fleet: Fleet) -> Iterator[Found]:
     """A task's program comes from an image that the stack declares."""
     for _, placed in all_groups(fleet):
@@ -193,6 +206,7 @@ RULES = (
     syncs_have_one_source,
     syncs_say_one_thing,
     copies_are_counted_once,
+    a_part_is_tried_and_not_all,
     tasks_have_a_declared_image,
     images_are_pinned,
     images_fit_the_machines,

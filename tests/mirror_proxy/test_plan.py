@@ -139,7 +139,7 @@ def test_as_many_instances_are_known_as_there_may_be(said: dict[str, Any], insta
 
 def test_what_may_be_half_changed_is_known_to_be(tmp_path: Path) -> None:
     services = front(local(tmp_path, {}), "a-nyc-us").services
-    assert {name for name, it in services.items() if it.canaries} == {"bulletin"}
+    assert {name for name, it in services.items() if it.canaries} == {"bulletin", "man-site"}
 
 
 def test_opening_a_name_moves_no_address(prod: Fleet, tmp_path: Path) -> None:

@@ -115,6 +115,14 @@ CASES = (
     ),
     Case(services.syncs_say_one_thing, pulled(stall="10m", within="10m"), pulled(stall="10m", within="11m")),
     Case(services.copies_are_counted_once, probe(everywhere=True, count=2), probe(everywhere=True)),
+    Case(
+        services.a_part_is_tried_and_not_all,
+        probe(everywhere=True, update={"canary": 9}),
+        probe(everywhere=True),
+    ),
+    Case(
+        services.a_part_is_tried_and_not_all, probe(everywhere=True, update={"canary": 2}), probe(update={"canary": 9})
+    ),
     Case(services.tasks_have_a_declared_image, probe(image="porg"), probe(image="prog")),
     Case(services.tasks_have_a_declared_image, probe(image=GONE), probe()),
     Case(services.images_are_pinned, probe({"images/prog/tag": GONE}), probe({"images/prog/tag": "2"})),

@@ -51,14 +51,16 @@ def until(
 
 
 @contextmanager
-def asked(at: Mapping[str, Mapping[str, Any]], right: Sequence[str]) -> Iterator[dict[str, dict[str, Any]]]:
+def asked(
+    at: Mapping[str, Mapping[str, Any]], right: Sequence[str], name: str = NAME, path: str = "/"
+) -> Iterator[dict[str, dict[str, Any]]]:
     """Clients that never retry, at each mirror over HTTPS; at the end what came of it, by mirror."""
     hashes = ",".join(hashlib.sha256(text.encode()).hexdigest() for text in right)
     found: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
         clients = {}
         for host in sorted(MIRRORS):
-            words = [str(ROOT / "tests/load/client.py"), str(at[host]["ipv4"]), NAME, f"/={hashes}"]
+            words = [str(ROOT / "tests/load/client.py"), str(at[host]["ipv4"]), name, f"{path}={hashes}"]
             words += ["--connections", "6", "--pause", "0.15", "--reopen", "20", "--seconds", "3600"]
             argv = engine.inside_network([sys.executable, *words], settings.internet())
             clients[host] = stack.enter_context(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True))
@@ -89,6 +91,11 @@ def changed(rehearsed: Rehearsed, copy: Copy) -> None:
     outcome = rehearsed.up(copy.config, only=["services"])
     assert outcome.code == 0, outcome.failures or outcome.said[-5:]
     assert f"service-{SERVICE}" in outcome.changed
+
+
+def idle(done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether nothing of a service is tried any more."""
+    return "no canary waits" in " ".join(done.stderr.split())
 
 
 def row(page: str, name: str) -> list[str]:

@@ -16,7 +16,7 @@ from rehearsal import driver, engine, people
 from rehearsal.testhosts import settings
 from tests.load.leaver import SFTP_PORT, Files, place_of
 from tests.rehearsal.support import Copy, Rehearsed, copied
-from tests.rehearsal.test_canary import row, until
+from tests.rehearsal.test_canary import idle, row, until
 
 pytestmark = pytest.mark.rehearsal
 SERVICE, PERSON = "devspace", "eli"
@@ -51,11 +51,6 @@ def coming(argv: Sequence[str], file: Path) -> Iterator[list[tuple[int, str]]]:
     finally:
         ended.set()
         thread.join()
-
-
-def idle(done: subprocess.CompletedProcess[str]) -> bool:
-    """Whether nothing of it is tried any more."""
-    return "no canary waits" in " ".join(done.stderr.split())
 
 
 @pytest.fixture

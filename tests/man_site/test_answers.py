@@ -150,13 +150,24 @@ def test_programs_are_told_how_old_the_pages_are(site: Site, made: Origin) -> No
     assert re.search(r"^fleet_man_requests_total [1-9]", text, re.M)
 
 
-def test_without_a_tree_it_is_not_healthy_and_takes_one_up_by_itself(tmp_path: Path, made: Origin) -> None:
+def test_where_no_page_ever_came_it_is_well_and_shows_none_until_they_come(tmp_path: Path, made: Origin) -> None:
+    with serving(made.program, tmp_path / "man") as site:
+        assert site.get("/-/healthy").status == 200
+        assert "fleet_man_pages 0\n" in site.get("/metrics").text
+        assert "fleet_fresh" not in site.get("/metrics").text
+        for path in ("/", "/ls.1", "/-/fresh"):
+            assert site.get(path).status == 503, path
+        shutil.copytree(made.tree, tmp_path / "man")
+        site.until("/ls.1", 200)
+        assert site.get("/-/fresh").status == 200
+
+
+def test_pages_that_cannot_be_taken_up_make_it_ill(tmp_path: Path, made: Origin) -> None:
+    shutil.copytree(made.tree, tmp_path / "man")
+    (tmp_path / "man" / made.pointer()["index"]).unlink()
     with serving(made.program, tmp_path / "man") as site:
         assert site.get("/-/healthy").status == 503
         assert site.get("/ls.1").status == 503
-        shutil.copytree(made.tree, tmp_path / "man")
-        site.until("/-/healthy", 200)
-        assert site.get("/ls.1").status == 200
 
 
 def test_a_pointer_that_comes_before_its_pages_is_waited_with(tmp_path: Path, origin: Origin) -> None:

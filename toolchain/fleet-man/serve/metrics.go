@@ -5,14 +5,21 @@ import (
 	"strings"
 )
 
-// metrics is what Prometheus reads. The time of the tree has the name that all copies of the fleet give theirs.
+const metricsKind = "text/plain; version=0.0.4; charset=utf-8"
+
+// metrics is what Prometheus reads. The time of the tree has the name that all copies of the fleet give theirs; without a
+// site there is none, and no page.
 func (s *server) metrics(site *site) []byte {
 	var out strings.Builder
 	line := func(name, kind, help, labels string, value int64) {
 		fmt.Fprintf(&out, "# HELP %s %s\n# TYPE %s %s\n%s%s %d\n", name, help, name, kind, name, labels, value)
 	}
-	labels := fmt.Sprintf("{job_name=%q,group=%q}", site.pointer.Job, site.pointer.Group)
-	line("fleet_fresh_timestamp_seconds", "gauge", "When the pages were last known to be those of the packages.", labels, site.pointer.At)
+	if site != nil {
+		labels := fmt.Sprintf("{job_name=%q,group=%q}", site.pointer.Job, site.pointer.Group)
+		line("fleet_fresh_timestamp_seconds", "gauge", "When the pages were last known to be those of the packages.", labels, site.pointer.At)
+	} else {
+		site = nothing
+	}
 	line("fleet_man_packages", "gauge", "Packages with pages.", "", int64(site.numberOfPackages))
 	line("fleet_man_pages", "gauge", "Pages, each name counted.", "", int64(site.numberOfPages))
 	line("fleet_man_bad", "gauge", "Pages and packages that could not be read.", "", int64(site.numberOfBad))
@@ -20,3 +27,6 @@ func (s *server) metrics(site *site) []byte {
 	line("fleet_man_made_total", "counter", "Requests whose answer was not kept from before.", "", s.made.Load())
 	return []byte(out.String())
 }
+
+// nothing is a site without a page.
+var nothing = &site{}

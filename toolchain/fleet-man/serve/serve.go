@@ -45,8 +45,7 @@ func (s *server) handle(ctx *fasthttp.RequestCtx) {
 	}
 	now := s.state.Load()
 	if now == nil {
-		ctx.Response.Header.Set("Retry-After", "10")
-		s.send(ctx, plain(fasthttp.StatusServiceUnavailable, "there are no pages here yet\n"))
+		s.empty(ctx)
 		return
 	}
 	uri := ctx.Request.Header.RequestURI()
@@ -64,6 +63,22 @@ func (s *server) handle(ctx *fasthttp.RequestCtx) {
 	s.send(ctx, made)
 }
 
+// empty answers while no pages are known. Where none ever came, which is a new mirror or a new fleet, that is no fault of
+// this program: it is well, and has nothing to say. Where some came and it cannot take them up, it is not.
+func (s *server) empty(ctx *fasthttp.RequestCtx) {
+	_, err := s.store.ReadPointer()
+	switch path := string(ctx.Path()); {
+	case path == "/-/healthy" && errors.Is(err, tree.ErrNone):
+		s.send(ctx, plain(fasthttp.StatusOK, "well, and no pages came yet\n"))
+	case path == "/metrics":
+		it := &answer{status: fasthttp.StatusOK, kind: metricsKind, cache: noTime, plain: s.metrics(nil)}
+		s.send(ctx, it.finish(false))
+	default:
+		ctx.Response.Header.Set("Retry-After", "10")
+		s.send(ctx, plain(fasthttp.StatusServiceUnavailable, "there are no pages here yet\n"))
+	}
+}
+
 // make makes an answer, and says whether it may be kept.
 func (s *server) make(site *site, ctx *fasthttp.RequestCtx) (made *answer, keep bool) {
 	path, query, asks := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
@@ -76,7 +91,7 @@ func (s *server) make(site *site, ctx *fasthttp.RequestCtx) (made *answer, keep 
 	case strings.HasPrefix(path, "/-/"):
 		return s.inner(site, path)
 	case path == "/metrics":
-		made := &answer{status: fasthttp.StatusOK, kind: "text/plain; version=0.0.4; charset=utf-8", cache: noTime, plain: s.metrics(site)}
+		made := &answer{status: fasthttp.StatusOK, kind: metricsKind, cache: noTime, plain: s.metrics(site)}
 		return made.finish(false), false
 	case path == "/favicon.ico":
 		return plain(fasthttp.StatusNotFound, ""), false

@@ -46,7 +46,8 @@ def certificate_facts(fleet: Fleet) -> str:
 _FACTS: dict[str, Callable[[Fleet], str]] = {
     "certificate": certificate_facts,
     "devspace": devspace.login_facts,
-    "authorities": directory.authorities,
+    # Nomad refuses a template of nothing; who reads this finds no certificate, and lets nobody in.
+    "authorities": lambda fleet: directory.authorities(fleet) or "no authority of this fleet is recorded yet\n",
 }
 
 _VARIABLE = re.compile(r'nomadVar(?:Exists)?\s+"([^"]+)"')

@@ -13,6 +13,9 @@ from model.services import LONGEST_END, Group, Service, Task
 _TASK = frozenset(Task.model_fields) - {"restart"}
 _GROUP = frozenset(Group.model_fields)
 CONTAINERS = ("docker", "podman")
+# What Nomad takes where nothing is said, and the blocks that it deploys.
+PROGRESS = "10m"
+LASTING = ("service", "webserver")
 
 
 def services_say_it_at_one_level(fleet: Fleet) -> Iterator[Found]:
@@ -192,12 +195,19 @@ def the_rehearsal_runs_it_or_says_why_not(fleet: Fleet) -> Iterator[Found]:
 
 
 def tasks_end_in_time(fleet: Fleet) -> Iterator[Found]:
-    """A task asks for no more time to end than machines grant."""
-    for _, placed in all_groups(fleet):
+    """A task asks for no more time to end than machines grant, and than a change of it may take."""
+    for service, placed in all_groups(fleet):
+        update = placed.group.update
+        progress = (update.progress_deadline if update is not None else None) or PROGRESS
         for _, path, task in placed.tasks:
-            if task.kill_timeout is not None and seconds(task.kill_timeout) > seconds(LONGEST_END):
+            if task.kill_timeout is None:
+                continue
+            if seconds(task.kill_timeout) > seconds(LONGEST_END):
                 what = f"{task.kill_timeout} is more than the {LONGEST_END} that every machine grants"
                 yield Found((*path, "kill_timeout"), what, f"write up to {LONGEST_END}")
+            elif service.block in LASTING and seconds(task.kill_timeout) > seconds(progress):
+                what = f"{task.kill_timeout} is more than the {progress} that Nomad gives a change to come about"
+                yield Found((*path, "kill_timeout"), what, "write less, or a longer `update: {progress_deadline: …}`")
 
 
 RULES = (

@@ -153,7 +153,12 @@ CASES = (
         probe(container={"offline": True}, registers={}),
         probe(container={"offline": True}, registers={}, ports={}, network="default"),
     ),
-    Case(services.tasks_end_in_time, probe(kill_timeout="16m"), probe(kill_timeout="15m")),
+    Case(services.tasks_end_in_time, probe(kill_timeout="16m"), probe(kill_timeout="9m")),
+    Case(
+        services.tasks_end_in_time,
+        probe(kill_timeout="11m"),
+        probe(kill_timeout="11m", update={"progress_deadline": "12m"}),
+    ),
     Case(
         services.the_rehearsal_runs_it_or_says_why_not,
         probe(runs_in_rehearsal=GONE),

@@ -76,7 +76,7 @@ def _mistaken(folder: Path) -> None:
         assert str(problem)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(name=st.sampled_from(sorted(FILES)), at=st.floats(0, 1), length=st.integers(0, 40), piece=PIECES)
 def test_edited_text_never_ends_in_a_traceback(name: str, at: float, length: int, piece: str) -> None:
     text = FILES[name]
@@ -88,7 +88,7 @@ def test_edited_text_never_ends_in_a_traceback(name: str, at: float, length: int
         _mistaken(Path(folder))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(path=st.sampled_from(PATHS), value=VALUES)
 def test_an_odd_value_anywhere_never_ends_in_a_traceback(path: tuple[Any, ...], value: Any) -> None:
     data = copy.deepcopy(LOCAL)
@@ -100,7 +100,7 @@ def test_an_odd_value_anywhere_never_ends_in_a_traceback(path: tuple[Any, ...], 
         _mistaken(write(Path(folder), data))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(path=st.sampled_from(PATHS))
 def test_a_fact_left_out_never_ends_in_a_traceback(path: tuple[Any, ...]) -> None:
     data = copy.deepcopy(LOCAL)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -42,7 +41,7 @@ func (h *Home) PosixRename(request *sftp.Request) error {
 	return h.explain(h.rename(request.Filepath, request.Target, 0))
 }
 
-// rename moves a file or folder, also between home and public: by handles of both folders, so that no name is followed.
+// rename moves a file or folder, also between home and public.
 func (h *Home) rename(from, to string, flags uint) error {
 	old, err := h.find(from)
 	if err != nil {
@@ -81,11 +80,8 @@ func (h *Home) rename(from, to string, flags uint) error {
 	if replaced != nil && os.SameFile(about, replaced) {
 		return nil
 	}
-	if err := unix.Renameat2(int(source.Fd()), old.base(), int(target.Fd()), fresh.base(), flags); err != nil {
-		if errors.Is(err, syscall.EEXIST) {
-			return errExists
-		}
-		return disk(&fs.PathError{Op: "rename", Path: old.shown, Err: err})
+	if err := move(source, old.base(), target, fresh.base(), flags, old.shown); err != nil {
+		return err
 	}
 	if replaced != nil {
 		h.person.give(held(replaced), 1)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"syscall"
 
@@ -42,11 +43,8 @@ func (u *Upload) place() error {
 	if u.excl {
 		flags = unix.RENAME_NOREPLACE
 	}
-	if err := unix.Renameat2(int(from.Fd()), u.name, int(holder.Fd()), u.at.base(), flags); err != nil {
-		if errors.Is(err, syscall.EEXIST) {
-			return errExists
-		}
-		return disk(&fs.PathError{Op: "rename", Path: u.at.shown, Err: err})
+	if err := move(from, u.name, holder, u.at.base(), flags, u.at.shown); err != nil {
+		return err
 	}
 	if replaced != nil {
 		person.give(replaced.Size(), 1)
@@ -54,6 +52,19 @@ func (u *Upload) place() error {
 	// The name is in place; a disk that loses it now has lost the folder.
 	_ = holder.Sync()
 	return nil
+}
+
+// move gives a name another one, by handles of both folders, so that no name is followed. `shown` is what the client
+// calls it.
+func move(from *os.File, name string, to *os.File, as string, flags uint, shown string) error {
+	err := unix.Renameat2(int(from.Fd()), name, int(to.Fd()), as, flags)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EEXIST):
+		return errExists
+	}
+	return disk(&fs.PathError{Op: "rename", Path: shown, Err: err})
 }
 
 // discard removes the file and gives its room back.

@@ -173,22 +173,20 @@ func (s *Store) clear(who string, left func(name string) bool) (bytes, files int
 	return bytes, files, nil
 }
 
-// bury removes what processes left that ended in the middle of uploads, and gives the room back to whoever is in. What
-// they had taken beyond the file's length (a part of it not yet written) comes back when that person is counted anew.
+// bury makes a count for whoever has none, counts anew whoever is in nowhere, and removes what processes left that ended
+// in the middle of uploads; whoever is in gets its room back. What those had taken beyond the file's length (a part of it
+// not yet written) comes back when that person is counted anew.
 func (s *Store) bury(dead []string) error {
-	entries, err := fs.ReadDir(s.root.FS(), incomingFolder)
+	everybody, err := s.everybody()
 	if err != nil {
 		return err
 	}
-	for _, entry := range entries {
-		if !entry.IsDir() || !name.MatchString(entry.Name()) {
-			continue
-		}
-		person, err := s.enter(entry.Name())
+	for who := range everybody {
+		person, err := s.enter(who)
 		if err != nil {
 			return err
 		}
-		bytes, files, err := s.clear(entry.Name(), s.left)
+		bytes, files, err := s.clear(who, s.left)
 		person.give(bytes, files)
 		person.leave()
 		if err != nil {

@@ -174,28 +174,21 @@ func (s *Store) count(who string) (bytes, files int64, err error) {
 	return bytes, files, nil
 }
 
-// countEverybody makes a count for whoever has none, and counts anew whoever is in nowhere.
-func (s *Store) countEverybody() error {
-	everybody := map[string]bool{}
+// everybody is whoever has a folder here.
+func (s *Store) everybody() (map[string]bool, error) {
+	found := map[string]bool{}
 	for _, folder := range []string{homeFolder, publicFolder, incomingFolder} {
 		entries, err := fs.ReadDir(s.root.FS(), folder)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, entry := range entries {
 			if entry.IsDir() && name.MatchString(entry.Name()) {
-				everybody[entry.Name()] = true
+				found[entry.Name()] = true
 			}
 		}
 	}
-	for who := range everybody {
-		person, err := s.enter(who)
-		if err != nil {
-			return err
-		}
-		person.leave()
-	}
-	return nil
+	return found, nil
 }
 
 // used sums up what everybody holds, by the counts of all processes.

@@ -76,9 +76,6 @@ func (s *Store) prepare() error {
 	if err := s.announce(); err != nil {
 		return err
 	}
-	if err := s.countEverybody(); err != nil {
-		return err
-	}
 	_, dead := s.others()
 	return s.bury(dead)
 }

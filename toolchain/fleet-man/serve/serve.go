@@ -71,7 +71,7 @@ func (s *server) empty(ctx *fasthttp.RequestCtx) {
 	case path == "/-/healthy" && errors.Is(err, tree.ErrNone):
 		s.send(ctx, plain(fasthttp.StatusOK, "well, and no pages came yet\n"))
 	case path == "/metrics":
-		it := &answer{status: fasthttp.StatusOK, kind: metricsKind, cache: noTime, plain: s.metrics(nil)}
+		it := &answer{status: fasthttp.StatusOK, kind: metricsKind, cache: noTime, plain: s.metrics(&site{})}
 		s.send(ctx, it.finish(false))
 	default:
 		ctx.Response.Header.Set("Retry-After", "10")

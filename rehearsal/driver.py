@@ -122,9 +122,6 @@ def in_order(at: Place, config: Path | None = None) -> engine.Outcome:
         return apply(at, config)
     person = control.operator_of(fleet, logins.who_logs_in(fleet))
 
-    def doors() -> control.Doors:
-        return control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
-
     def part(only: Sequence[str], tokens: Mapping[str, str]) -> engine.Outcome:
         if only and "people" not in only:
             return apply(at, config, only=only, tokens=tokens)
@@ -136,7 +133,14 @@ def in_order(at: Place, config: Path | None = None) -> engine.Outcome:
             people.settle(into, mine)
         return outcome
 
-    return control.in_order(part, doors, fleet, person, network.from_internet, bridged=logins.bridged(fleet))
+    return control.in_order(
+        part, lambda: doors(at, fleet), fleet, person, network.from_internet, bridged=logins.bridged(fleet)
+    )
+
+
+def doors(at: Place, fleet: Fleet) -> control.Doors:
+    """How this rehearsal reaches its control plane."""
+    return control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
 
 
 def people_doors(at: Place, fleet: Fleet) -> people.Doors:
@@ -151,7 +155,7 @@ def operators_tokens(at: Place) -> dict[str, str]:
     fleet = load(STACKS)
     if fleet.control is None:
         return {}
-    there = control.doors(engine.STACK, fleet, outputs(at), at.key.parent)
+    there = doors(at, fleet)
     person = control.operator_of(fleet, logins.who_logs_in(fleet))
     mine = people.tokens(people_doors(at, fleet))
     return network.from_internet(lambda: control.tokens(there, person, fleet)) | mine

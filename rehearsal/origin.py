@@ -53,12 +53,17 @@ def bring(fleet: Fleet, source: Path) -> None:
         raise RehearsalError(f"the packages did not come to {name}: {done.stderr.strip()[-500:]}")
 
 
+def force(nomad: Api) -> None:
+    """Have the pages taken out now: by its clock the job would begin up to five minutes later."""
+    nomad.put(f"/v1/job/{JOB}/periodic/force", namespace=NAMESPACE)
+
+
 def first_pages(fleet: Fleet, nomad: Api, seconds: float = RUN_SECONDS) -> None:
-    """Have the pages of a new tree taken out now: by its clock the job would begin up to five minutes later."""
+    """Have the pages of a new tree taken out, and wait for them."""
     name, root = holder(fleet)
     if hosts.execute_in(name, "test", "-e", f"{root}/{POINTER}", check=False).returncode == 0:
         return
-    nomad.put(f"/v1/job/{JOB}/periodic/force", namespace=NAMESPACE)
+    force(nomad)
     end = time.monotonic() + seconds
     while hosts.execute_in(name, "test", "-e", f"{root}/{POINTER}", check=False).returncode != 0:
         if time.monotonic() > end:

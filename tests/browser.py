@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
+from cli.record import PEM
+
 WIDTHS = {"360": (360, 740), "wide": (1280, 800)}
 SCHEMES = ("light", "dark")
 SECONDS = 30.0
@@ -77,9 +79,9 @@ def browser(home: Path, trust: Path | None, at: str) -> Iterator[Chrome]:
         certutil = ["certutil", "-d", f"sql:{store}"]
         subprocess.run([*certutil, "-N", "--empty-password"], check=True)
         # It takes the first certificate of what it is given.
-        for number, pem in enumerate(trust.read_text().split("-----END CERTIFICATE-----\n")[:-1]):
+        for number, authority in enumerate(PEM.finditer(trust.read_text())):
             words = [*certutil, "-A", "-t", "C,,", "-n", f"authority-{number}"]
-            subprocess.run(words, input=f"{pem}-----END CERTIFICATE-----\n", text=True, check=True)
+            subprocess.run(words, input=authority[0], text=True, check=True)
     env = {**os.environ, "HOME": str(home)}
     one = Chrome(options, Service(str(shutil.which("chromedriver")), env=env))
     try:

@@ -8,12 +8,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from model import BadData, load
-from model.services import Service, Template
+from model.placement import groups_of
+from model.services import Service
 from rehearsal.alone.adapted import Alone, CannotRunAloneError, alone, companions
 from rehearsal.alone.agent import Agent, AgentError, running
 from rehearsal.testhosts.settings import RehearsalError
@@ -55,7 +55,7 @@ def block(stack: str, name: str, seconds: float | None) -> int:
         print(f"{shown}: on one Nomad agent, {agent.api.address}/ui", flush=True)
         good = all(start(agent, one) for one in jobs)
         last = jobs[-1]
-        if good and any(place.facts == "devspace" for place in _templates(fleet.services[name])):
+        if good and _for_people(fleet.services[name], name):
             print("Nobody can come in: there is no directory of people here; `make rehearsal` has one.", flush=True)
         if good and not last.ends:
             print("Ctrl-C stops it and removes everything.", flush=True)
@@ -68,10 +68,10 @@ def block(stack: str, name: str, seconds: float | None) -> int:
     return 0 if good else 1
 
 
-def _templates(service: Service) -> Iterator[Template]:
-    for group in (service, *service.groups.values()):
-        for task in (group, *group.tasks.values()):
-            yield from task.templates.values()
+def _for_people(service: Service, name: str) -> bool:
+    """Whether it asks a directory whom to let in."""
+    tasks = [task for placed in groups_of(name, service) for _, _, task in placed.tasks]
+    return any(it.facts == "devspace" for task in tasks for it in task.templates.values())
 
 
 def _wait(seconds: float | None) -> None:

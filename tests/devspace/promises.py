@@ -14,30 +14,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.devspace.attempt import inside
+from tests.devspace.client import sftp
 from tests.devspace.doors import Who
 from tests.devspace.machine import PLACE_GROUP
-from tests.devspace.rig import NOBODY, SFTP, Rig
+from tests.devspace.rig import NOBODY, SFTP, SSH, Rig
+from tests.servers.real import wait_for
 
 MEGABYTE = 2**20
 # A look at everybody who is in, and what was heard just before it.
 LIMIT_SECONDS = 60.0
 
 
-def _words(who: Who, *more: str) -> list[str]:
-    words = [
-        "sftp",
-        "-F",
-        "none",
-        "-v",
-        "-o",
-        "BatchMode=yes",
-        "-o",
-        "StrictHostKeyChecking=no",
-        "-i",
-        str(who.keys["ed25519"]),
-    ]
-    words += ["-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]
-    return [*words, *more, "-P", str(SFTP), "-b", "-", f"{who.name}@127.0.0.1"]
+def _words(who: Who, *more: str, port: int = SFTP) -> list[str]:
+    return sftp(who.keys["ed25519"], f"{who.name}@127.0.0.1", port, "-v", *more)
 
 
 def batch(who: Who, commands: str, *more: str, seconds: float = 60.0) -> tuple[int, str]:
@@ -71,10 +60,8 @@ def incoming(rig: Rig, who: Who) -> int:
 
 def gone(rig: Rig, who: Who, seconds: float = 20.0) -> None:
     """Wait until nothing of an upload is left."""
-    end = time.monotonic() + seconds
-    while any((rig.data / "incoming" / who.name).glob("*")):
-        assert time.monotonic() < end, "something of the upload is left"
-        time.sleep(0.1)
+    folder = rig.data / "incoming" / who.name
+    wait_for("nothing of the upload is left", lambda: not any(folder.glob("*")), seconds)
 
 
 def home(rig: Rig, who: Who, name: str) -> Path:
@@ -181,7 +168,7 @@ def the_same_by_a_hosts_internal_sftp(rig: Rig) -> str:
     place = rig.folder / "homes" / who.name / "kept"
     place.write_bytes(b"k" * 1000)
     shutil.chown(place, who.name)
-    words = [word if word != str(SFTP) else "22" for word in _words(who, "-l", "4000")]
+    words = _words(who, "-l", "4000", port=SSH)
     child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert child.stdin is not None
     child.stdin.write(f"put {made(rig, 'slow', 8 * MEGABYTE)} kept\n".encode())

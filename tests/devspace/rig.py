@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from hostconfig.desired import parse
@@ -28,6 +29,7 @@ from tests.hostconfig.platforms import PLATFORMS
 from tests.hostconfig.samples import sample
 from tests.load.login_rig import MARK
 from tests.load.netauth_server import NAME, Authority, Someone, Store, serve
+from tests.servers.real import wait_for
 
 NETAUTH, SSH, SFTP, HTTP = 1729, 22, 2022, 8022
 NOBODY = 65534
@@ -123,7 +125,7 @@ class Rig:
         lowered = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
         words = ["/usr/bin/fleet-devspace", "--config", str(self.folder / f"{name}.json"), "serve"]
         self.start(name, [*lowered, *words])
-        _await(f"{name} answers", lambda: self.metrics(http) != {})
+        wait_for(f"{name} answers", lambda: self.metrics(http) != {}, 20)
 
     def metrics(self, http: int = HTTP) -> dict[str, float]:
         """What devspace counts; nothing while it does not answer."""
@@ -154,15 +156,6 @@ def _wish(group: str) -> dict[str, object]:
         "groups_span": [3001, 3999],
         "roster": "0123456789abcdef",
     }
-
-
-def _await(what: str, holds: object, seconds: float = 20.0) -> None:
-    assert callable(holds)
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise AssertionError(f"never came true: {what}")
-        time.sleep(0.1)
 
 
 def _people(rig: Rig) -> None:
@@ -225,9 +218,9 @@ def open_doors(rig: Rig, shells: str, places: str) -> None:
         return "ssh-ed25519" in subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
     for name in ("gone", "shut"):
-        _await(f"the host knows {name}", lambda name=name: seen(["keys", name], "1901"))
+        wait_for(f"the host knows {name}", partial(seen, ["keys", name], "1901"), 20)
         words = ["--config", login, "keys", "--alone", "--service", "devspace", name]
-        _await(f"devspace knows {name}", lambda words=words: seen(words, str(NOBODY)))
+        wait_for(f"devspace knows {name}", partial(seen, words, str(NOBODY)), 20)
     rig.change("locked", locked=True)
     # The removed one is no person of the directory any more.
     (rig.store.folder / "kv" / "entities" / "gone").unlink(missing_ok=True)

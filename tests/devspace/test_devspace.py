@@ -8,14 +8,13 @@ import sys
 import pytest
 
 from tests.devspace.cells import all_cells, entitled, expected, wrong
-from tests.devspace.doors import Cell, Door, Result, Who
+from tests.devspace.doors import PERSONAS, Cell, Door, Result, Who
 from tests.devspace.rig import missing
 from tests.devspace.ways import WAYS
 from toolchain.places import ROOT, TOOLCHAIN
 
 HOST, DEVSPACE = Door("host", "host", "192.0.2.1", 22), Door("devspace", "devspace", "192.0.2.1", 2022)
-PEOPLE = [Who(persona, persona, {}) for persona in ("devspace", "shell", "both", "removed", "locked", "root")]
-PEOPLE += [Who(persona, persona, {}) for persona in ("break-glass", "wrong case")]
+PEOPLE = [Who(persona, persona, {}) for persona in PERSONAS]
 
 
 def test_the_cells_are_many_and_nobody_gets_a_shell_by_devspace() -> None:

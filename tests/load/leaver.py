@@ -12,7 +12,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from rehearsal.checks import Operator
 from rehearsal.preview import ask
 from rehearsal.testhosts import network, settings
 from servers import ApiError
+from tests.devspace.client import sftp
 from toolchain.places import ROOT
 
 PAUSE = 1.0
@@ -53,6 +54,23 @@ def place_of(fleet: Fleet) -> str:
         if placed.service == "devspace" and "sftp" in placed.group.ports
     ]
     return next(iter(eligible(fleet, service, placed)))
+
+
+def sftp_of(
+    name: str, fleet: Fleet, reached: Mapping[str, Mapping[str, Any]], at: driver.Place, connect: int = 5
+) -> list[str]:
+    """The command line of somebody's sftp in the rehearsal's devspace. `connect`: seconds that it tries to."""
+    key, address = people.key_folder(at.run) / name, reached[place_of(fleet)]["ipv4"]
+    words = sftp(key, f"{name}@{address}", SFTP_PORT, "-o", f"ConnectTimeout={connect}")
+    return engine.inside_network(words, settings.internet())
+
+
+def _ends_well(argv: Sequence[str], said: bytes | None = None) -> bool:
+    try:
+        done = subprocess.run(argv, input=said, capture_output=True, timeout=20, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 @dataclass
@@ -198,27 +216,15 @@ class Leaver:
 
     def comes_in(self, host: str) -> bool:
         """Whether a new login on a host succeeds."""
-        try:
-            done = subprocess.run(self.ssh(host, "true"), capture_output=True, timeout=20, check=False)
-        except subprocess.TimeoutExpired:
-            return False
-        return done.returncode == 0
+        return _ends_well(self.ssh(host, "true"))
 
     def sftp(self) -> list[str]:
         """The command line of an sftp of theirs, which reads its commands from standard input."""
-        key, at = people.key_folder(self.at.run) / self.name, self.reached[place_of(self.fleet)]["ipv4"]
-        options = ("BatchMode=yes", "ConnectTimeout=5", "IdentitiesOnly=yes", "StrictHostKeyChecking=no")
-        words = [word for option in (*options, "UserKnownHostsFile=/dev/null") for word in ("-o", option)]
-        words += ["-F", "none", "-i", str(key), "-P", str(SFTP_PORT), "-b", "-", f"{self.name}@{at}"]
-        return engine.inside_network(["sftp", *words], settings.internet())
+        return sftp_of(self.name, self.fleet, self.reached, self.at)
 
     def comes_to_devspace(self) -> bool:
         """Whether a new login in devspace succeeds."""
-        try:
-            done = subprocess.run(self.sftp(), input=b"ls\n", capture_output=True, timeout=20, check=False)
-        except subprocess.TimeoutExpired:
-            return False
-        return done.returncode == 0
+        return _ends_well(self.sftp(), b"ls\n")
 
     def enter(self) -> None:
         """Come in everywhere: sessions that stay, and tokens."""

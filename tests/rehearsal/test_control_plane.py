@@ -33,7 +33,7 @@ def fleet() -> Fleet:
 
 @pytest.fixture(scope="module")
 def doors(rehearsed: Rehearsed, fleet: Fleet) -> control.Doors:
-    return control.doors(engine.STACK, fleet, driver.outputs(rehearsed.at), rehearsed.at.key.parent)
+    return driver.doors(rehearsed.at, fleet)
 
 
 def outside(action: Callable[[], T]) -> T:
@@ -103,7 +103,7 @@ def down(rehearsed: Rehearsed, *names: str) -> Iterator[None]:
 def open_again(rehearsed: Rehearsed) -> None:
     """What a person with shares does, and the wait until all is well."""
     fleet = load(driver.STACKS)
-    there = control.doors(engine.STACK, fleet, driver.outputs(rehearsed.at), rehearsed.at.key.parent)
+    there = driver.doors(rehearsed.at, fleet)
     outside(lambda: control.open_up(there))
     tokens = driver.operators_tokens(rehearsed.at)
     end = time.monotonic() + 120

@@ -16,6 +16,7 @@ from rehearsal import driver, engine, people
 from rehearsal.checks_front import Answer, ask
 from rehearsal.testhosts import network, settings
 from tests.devspace.cells import entitled, sums, table, tried, wrong
+from tests.devspace.client import sftp
 from tests.devspace.doors import Cell, Door, Result, Who
 from tests.devspace.ways import WAYS
 from tests.load.leaver import SFTP_PORT, place_of
@@ -88,9 +89,7 @@ def test_devspace_opens_files_alone_and_no_host_opens_by_it(cells: list[Cell]) -
 def test_what_is_public_is_read_by_https_and_nothing_else_is(rehearsed: Rehearsed, cells: list[Cell]) -> None:
     cell = next(c for c in cells if c.door.kind == "devspace" and c.who.persona == "devspace")
     key = cell.who.keys["ed25519"]
-    words = ["sftp", "-F", "none", "-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no"]
-    words += ["-o", "UserKnownHostsFile=/dev/null", "-P", str(SFTP_PORT), "-b", "-"]
-    words.append(f"{cell.who.name}@{cell.door.address}")
+    words = sftp(key, f"{cell.who.name}@{cell.door.address}", SFTP_PORT)
     done = subprocess.run(
         [*cell.door.prefix, *words], input="put /etc/hostname public/shown\nput /etc/hostname hidden\n",
         capture_output=True, text=True, check=False,

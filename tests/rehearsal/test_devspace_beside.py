@@ -12,25 +12,14 @@ from pathlib import Path
 import pytest
 
 from model import load
-from rehearsal import driver, engine, people
-from rehearsal.testhosts import settings
-from tests.load.leaver import SFTP_PORT, Files, place_of
-from tests.rehearsal.support import Copy, Rehearsed, copied
-from tests.rehearsal.test_canary import idle, row, until
+from rehearsal import driver
+from tests.load.leaver import Files, sftp_of
+from tests.rehearsal.support import Rehearsed
+from tests.rehearsal.trial import changed, on_trial, promoted, row, until
 
 pytestmark = pytest.mark.rehearsal
 SERVICE, PERSON = "devspace", "eli"
 OLD, NEW = "resources: {cpu: 100, memory: 128}", "resources: {cpu: 100, memory: 129}"
-
-
-def sftp(rehearsed: Rehearsed) -> list[str]:
-    """The command line of somebody's sftp, which reads its commands from standard input."""
-    address = driver.outputs(rehearsed.at)[place_of(load(driver.STACKS))]["ipv4"]
-    options = ("BatchMode=yes", "ConnectTimeout=10", "IdentitiesOnly=yes", "StrictHostKeyChecking=no")
-    words = [word for option in (*options, "UserKnownHostsFile=/dev/null") for word in ("-o", option)]
-    key = people.key_folder(rehearsed.at.run) / PERSON
-    argv = ["sftp", "-F", "none", *words, "-i", str(key), "-P", str(SFTP_PORT), "-b", "-", f"{PERSON}@{address}"]
-    return engine.inside_network(argv, settings.internet())
 
 
 @contextmanager
@@ -53,39 +42,24 @@ def coming(argv: Sequence[str], file: Path) -> Iterator[list[tuple[int, str]]]:
         thread.join()
 
 
-@pytest.fixture
-def data(rehearsed: Rehearsed) -> Iterator[Copy]:
-    """A copy of the data. Afterwards the project's own is back, which is a change that waits, too."""
-    try:
-        with copied(rehearsed, "devspace-beside") as copy:
-            yield copy
-    finally:
-        until(rehearsed, ("promote", SERVICE), lambda done: done.returncode == 0 or idle(done))
-
-
-def test_a_new_version_is_tried_beside_the_old_one_and_nobody_notices(
-    rehearsed: Rehearsed, data: Copy, tmp_path: Path
-) -> None:
+def test_a_new_version_is_tried_beside_the_old_one_and_nobody_notices(rehearsed: Rehearsed, tmp_path: Path) -> None:
     file = tmp_path / "upload"
     file.write_bytes(b"of the rehearsal\n" * 1000)
-    argv = sftp(rehearsed)
-    with coming(argv, file) as found:
+    argv = sftp_of(PERSON, load(driver.STACKS), driver.outputs(rehearsed.at), rehearsed.at, connect=10)
+    with on_trial(rehearsed, SERVICE) as data, coming(argv, file) as found:
         stays = Files(argv)
         data.edit("services/devspace.yaml", OLD, NEW)
-        outcome = rehearsed.up(data.config, only=["services"])
-        assert outcome.code == 0, outcome.failures or outcome.said[-5:]
+        changed(rehearsed, data, SERVICE)
         page = until(rehearsed, ("compare", SERVICE), lambda done: "no worse" in done.stdout or done.returncode == 0)
         print(page)
         old, new = row(page, "version")
         assert int(new) > int(old)
-        # Not before Nomad has seen it well for a while, too.
-        until(rehearsed, ("promote", SERVICE), lambda done: done.returncode == 0)
-        until(rehearsed, ("compare", SERVICE), idle)
-        promoted, before = time.monotonic(), len(found)
+        promoted(rehearsed, SERVICE)
+        since, before = time.monotonic(), len(found)
         while len(found) < before + 10:
             time.sleep(0.5)
         # Who was there before all of this is still there, in the old one, which waits for them.
-        assert stays.heard > promoted, "the one who stayed was cut"
+        assert stays.heard > since, "the one who stayed was cut"
         stays.close()
     failed = [text[-500:] for code, text in found if code]
     print(f"{len(found)} logins and uploads, {len(failed)} failed")

@@ -17,7 +17,7 @@ import pytest
 from cli import vault
 from components.ground import openings
 from model import Fleet, load
-from rehearsal import checks_front, control, driver, engine
+from rehearsal import checks_front, driver
 from rehearsal.checks_front import SilentError, ask
 from rehearsal.testhosts import hosts, network
 from tests.rehearsal.support import MIRRORS, SIX, Rehearsed
@@ -172,7 +172,7 @@ def test_a5_05_all_hosts_cold_and_vault_sealed_and_mirrors_serve_https(
     rehearsed: Rehearsed, fleet: Fleet, at: Mapping[str, Mapping[str, Any]]
 ) -> None:
     ca = rehearsed.at.env["FLEET_ACME_CA"]
-    doors = control.doors(engine.STACK, fleet, driver.outputs(rehearsed.at), rehearsed.at.key.parent)
+    doors = driver.doors(rehearsed.at, fleet)
     with ThreadPoolExecutor(len(SIX)) as pool:
         list(pool.map(hosts.stop, SIX))
         list(pool.map(rehearsed.start, SIX))

@@ -10,17 +10,18 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from model import Fleet, load
-from rehearsal import control, driver, engine, origin
+from rehearsal import driver, engine, origin
 from rehearsal.testhosts import manuals, network, packages, settings
-from tests.rehearsal.support import MIRRORS, Copy, Rehearsed, copied
-from tests.rehearsal.test_canary import asked, idle, instances, until
+from tests.rehearsal.support import MIRRORS, Rehearsed
+from tests.rehearsal.trial import asked, changed, instances, on_trial, promoted, until
+from tests.servers.real import wait_for
 from toolchain.places import ROOT
 
 pytestmark = pytest.mark.rehearsal
@@ -61,14 +62,6 @@ class Reader:
         return status, body.decode()
 
 
-def await_(look: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until something is so."""
-    begun = time.monotonic()
-    while not look():
-        assert time.monotonic() - begun < seconds, f"{what}: not within {seconds:.0f} s"
-        time.sleep(1.0)
-
-
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
     return load(driver.STACKS)
@@ -84,14 +77,15 @@ def readers(rehearsed: Rehearsed, tmp_path_factory: pytest.TempPathFactory) -> l
         said = [reader.one("/-/fresh", folder) for reader in found]
         return all(status == 200 and json.loads(text)["packages"] >= ENOUGH for status, text in said)
 
-    await_(whole, CYCLE, f"pages of {ENOUGH} packages at both mirrors")
+    wait_for(f"pages of {ENOUGH} packages at both mirrors", whole, CYCLE, pause=1.0)
     return found
 
 
-def names() -> list[str]:
-    """The packages of the origin."""
-    listing = (manuals.ensure() / "Packages").read_text()
-    return re.findall(r"^Package: (.*)$", listing, re.MULTILINE)
+def files() -> dict[str, str]:
+    """The packages of the origin by name, and the file of each."""
+    paragraphs = (manuals.ensure() / "Packages").read_text().split("\n\n")
+    found = [dict(re.findall(r"^(Package|Filename): (?:\./)?(.*)$", one, re.MULTILINE)) for one in paragraphs]
+    return {one["Package"]: one["Filename"] for one in found if one}
 
 
 def listed(body: bytes) -> list[str]:
@@ -100,11 +94,11 @@ def listed(body: bytes) -> list[str]:
 
 
 def test_pages_of_500_real_packages_are_read_over_https_at_both_mirrors(readers: list[Reader], tmp_path: Path) -> None:
-    asked = names()
+    names = list(files())
     seen = []
     for reader in readers:
-        found = reader.many([f"/package/{quote(name)}" for name in asked], tmp_path / "packages")
-        there = {name: listed(body) for name, (status, body) in zip(asked, found, strict=True) if status == 200}
+        found = reader.many([f"/package/{quote(name)}" for name in names], tmp_path / "packages")
+        there = {name: listed(body) for name, (status, body) in zip(names, found, strict=True) if status == 200}
         with_pages = {name: paths for name, paths in there.items() if paths}
         assert len(with_pages) >= ENOUGH
         paths = [paths[0] for paths in with_pages.values()]
@@ -172,26 +166,23 @@ def newer(package: Path, folder: Path, page: str) -> Path:
 
 def forced(rehearsed: Rehearsed) -> None:
     """Have the timer run now."""
-    there = control.doors(engine.STACK, load(driver.STACKS), driver.outputs(rehearsed.at), rehearsed.at.key.parent)
-    nomad = there.api("nomad", rehearsed.env["NOMAD_TOKEN"])
-    network.from_internet(lambda: nomad.put(f"/v1/job/{origin.JOB}/periodic/force", namespace=origin.NAMESPACE))
+    nomad = driver.doors(rehearsed.at, load(driver.STACKS)).api("nomad", rehearsed.env["NOMAD_TOKEN"])
+    network.from_internet(lambda: origin.force(nomad))
 
 
 def test_a_new_version_shows_and_a_removed_package_is_gone_within_a_cycle(
     rehearsed: Rehearsed, fleet: Fleet, readers: list[Reader], edited: Path, tmp_path: Path
 ) -> None:
-    debs = sorted(edited.glob("*.deb"))
+    names = list(files())
     # Two packages with pages: as the site itself says.
-    of = [subprocess.run(["dpkg-deb", "--field", str(deb), "Package"], capture_output=True, text=True, check=True)
-          .stdout.strip() for deb in debs]  # fmt: skip
-    found = readers[0].many([f"/package/{quote(name)}" for name in of], tmp_path / "packages")
-    with_pages = [(deb, name, listed(body)[0]) for deb, name, (status, body) in zip(debs, of, found, strict=True)
+    found = readers[0].many([f"/package/{quote(name)}" for name in names], tmp_path / "packages")
+    with_pages = [(name, listed(body)[0]) for name, (status, body) in zip(names, found, strict=True)
                   if status == 200 and listed(body)]  # fmt: skip
-    (changed, changed_name, _), (removed, removed_name, removed_page) = with_pages[0], with_pages[-1]
+    (changed_name, _), (removed_name, removed_page) = with_pages[0], with_pages[-1]
     # Of this run alone: what the one before it brought may still be there.
     page = f"{changed_name}-{secrets.token_hex(4)}"
-    newer(changed, tmp_path, page)
-    removed.unlink()
+    newer(edited / files()[changed_name], tmp_path, page)
+    (edited / files()[removed_name]).unlink()
     packages.index(edited)
     assert readers[0].one(removed_page, tmp_path / "before")[0] == 200
     begun = time.monotonic()
@@ -204,7 +195,7 @@ def test_a_new_version_shows_and_a_removed_package_is_gone_within_a_cycle(
             status, text = reader.one(f"/{quote(page)}", tmp_path / "page")
             return status == 200 and "came with the next version" in text
 
-        await_(shows, REST - (time.monotonic() - begun), f"the new version at {reader.host}")
+        wait_for(f"the new version at {reader.host}", shows, REST - (time.monotonic() - begun), pause=1.0)
         print(f"{reader.host}: the new version after {time.monotonic() - begun:.0f} s")
         of_it = html.unescape(reader.one(f"/package/{quote(changed_name)}", tmp_path / "page")[1])
         assert "+later1" in of_it
@@ -212,31 +203,19 @@ def test_a_new_version_shows_and_a_removed_package_is_gone_within_a_cycle(
             assert reader.one(path, tmp_path / "page")[0] == 404, f"{reader.host}: {path}"
 
 
-@pytest.fixture
-def data(rehearsed: Rehearsed) -> Iterator[Copy]:
-    """A copy of the data. Afterwards the project's own is back, which is a change that waits, too."""
-    try:
-        with copied(rehearsed, "man-site") as copy:
-            yield copy
-    finally:
-        until(rehearsed, ("promote", SERVICE), lambda done: done.returncode == 0 or idle(done))
-
-
 def test_half_of_the_pair_is_a_new_version_and_no_reader_notices(
-    rehearsed: Rehearsed, readers: list[Reader], data: Copy, tmp_path: Path
+    rehearsed: Rehearsed, readers: list[Reader], tmp_path: Path
 ) -> None:
     path = listed(readers[0].one("/man1/", tmp_path / "section")[1].encode())[5]
     page = readers[0].one(path, tmp_path / "page")[1]
-    with asked(driver.outputs(rehearsed.at), [page], NAME, path) as found:
+    with on_trial(rehearsed, SERVICE) as data, asked(driver.outputs(rehearsed.at), [page], NAME, path) as found:
         data.edit("services/man-site.yaml", "memory: 256", "memory: 257")
-        outcome = rehearsed.up(data.config, only=["services"])
-        assert outcome.code == 0, outcome.failures or outcome.said[-5:]
+        changed(rehearsed, data, SERVICE)
         said = until(rehearsed, ("compare", SERVICE), lambda done: done.returncode == 0)
         print(said)
         (old,), (new,) = instances(said, "old"), instances(said, "new")
         assert {one.partition("/")[0] for one in (old, new)} == MIRRORS, "one of each half"
-        until(rehearsed, ("promote", SERVICE), lambda done: done.returncode == 0)
-        until(rehearsed, ("compare", SERVICE), idle)
+        promoted(rehearsed, SERVICE)
         time.sleep(15)
     print({host: (it["answers"], it["failed"]) for host, it in found.items()})
     assert {host: it["failed"] for host, it in found.items()} == {host: {} for host in MIRRORS}

@@ -34,7 +34,7 @@ def fleet() -> Fleet:
 
 @pytest.fixture(scope="module")
 def doors(rehearsed: Rehearsed, fleet: Fleet) -> control.Doors:
-    return control.doors(engine.STACK, fleet, driver.outputs(rehearsed.at), rehearsed.at.key.parent)
+    return driver.doors(rehearsed.at, fleet)
 
 
 def _person(fleet: Fleet, group: str) -> str:

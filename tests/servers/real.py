@@ -56,7 +56,7 @@ def free_ports(count: int) -> list[int]:
 _GIVEN: set[int] = set()
 
 
-def wait_for(what: str, ready: Callable[[], Any], seconds: float = 40.0) -> Any:
+def wait_for(what: str, ready: Callable[[], Any], seconds: float = 40.0, pause: float = 0.1) -> Any:
     """Ask until the answer is yes."""
     deadline = time.monotonic() + seconds
     last: object = None
@@ -66,7 +66,7 @@ def wait_for(what: str, ready: Callable[[], Any], seconds: float = 40.0) -> Any:
                 return found
         except ApiError as error:
             last = error
-        time.sleep(0.1)
+        time.sleep(pause)
     raise AssertionError(f"{what}: not within {seconds:.0f} s ({last})")
 
 

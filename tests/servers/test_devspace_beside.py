@@ -23,6 +23,7 @@ from components.blocks import job
 from model import load
 from servers import Api
 from tests.cli.run import Ran, fleet
+from tests.devspace.client import sftp
 from tests.harness import ROOT
 from tests.servers import real
 from tests.servers.test_canary import cell
@@ -94,15 +95,9 @@ class Place:
 
     def client(self) -> subprocess.Popen[str]:
         """A client that stays in until its input ends."""
-        words = ["sftp", "-F", "none", "-b", "-", "-i", str(self.folder / "key"), "-P", str(self.port)]
-        for option in ("BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none", "StrictHostKeyChecking=no"):
-            words += ["-o", option]
+        words = sftp(self.folder / "key", f"{WHO}@127.0.0.1", self.port)
         return subprocess.Popen(
-            [*words, "-o", "UserKnownHostsFile=/dev/null", f"{WHO}@127.0.0.1"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     def put(self, name: str) -> None:

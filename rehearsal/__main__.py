@@ -23,7 +23,7 @@ def main() -> int:
         return _preview(chosen.stack, chosen.json)
     from cli.mistake import Mistake
     from rehearsal.control import NotOpenError
-    from rehearsal.driver import CannotRunError
+    from rehearsal.place import CannotRunError
     from rehearsal.preview import PreviewError
     from rehearsal.testhosts.settings import RehearsalError
     from servers import ApiError
@@ -51,10 +51,10 @@ def _preview(stack: str, file: Path | None) -> int:
 
 def _up() -> int:
     from model import load
-    from rehearsal import driver, report
+    from rehearsal import driver, place, report
 
     outcome = driver.up()
-    report.applied(outcome, len(load(driver.STACKS).managed))
+    report.applied(outcome, len(load(place.STACKS).managed))
     if outcome.code != 0:
         return 1
     return _check()
@@ -62,17 +62,17 @@ def _up() -> int:
 
 def _check() -> int:
     from model import load
-    from rehearsal import checks, checks_control, checks_front, control, driver, engine, logins, report
+    from rehearsal import checks, checks_control, checks_front, control, driver, engine, logins, place, report
     from rehearsal.testhosts import network, settings
     from toolchain.progress import Estimate, Progress
 
     driver.require_machine()
-    at = driver.place()
+    at = place.place()
     found = driver.outputs(at)
     if not found:
         print("rehearsal: nothing runs here; `make rehearsal` brings it up", file=sys.stderr)
         return 1
-    fleet = load(driver.STACKS)
+    fleet = load(place.STACKS)
     operator = checks.Operator(at.key, at.run / "operator" / "known_hosts", found)
     with Progress("looking at it as a user would", Estimate(6.0)) as progress:
         progress.doing = "logins, fabric, ports, records"
@@ -99,11 +99,11 @@ def _check() -> int:
 
 
 def _status() -> int:
-    from rehearsal import driver
+    from rehearsal import place
     from rehearsal.preview import answers
     from rehearsal.testhosts import hosts
 
-    at = driver.place()
+    at = place.place()
     standing = answers(at.socket)
     print(f"embedded cloud: {'answers' if standing else 'does not run'} ({at.socket})")
     print(f"test hosts: {', '.join(sorted(hosts.running())) or 'none'}")

@@ -11,78 +11,23 @@ import platform
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from model import Fleet
-from rehearsal import around, control, engine, logins, people
-from rehearsal.preview import answers, ask, wait_for
-from rehearsal.testhosts import base, clean, dns, hosts, network, processes, settings
+from model import Fleet, load
+from rehearsal import control, engine, infrastructure, logins, people
+from rehearsal.place import STACKS, CannotRunError, Place, place
+from rehearsal.preview import answers, ask
+from rehearsal.testhosts import clean, hosts, network, settings
 from toolchain.places import ROOT, cache, locked
 from toolchain.progress import Estimate, Progress
 
-STACKS = ROOT / "stacks" / engine.STACK
 FIRST_SECONDS, LATER_SECONDS = 90.0, 12.0
-
-
-class CannotRunError(RuntimeError):
-    """This machine cannot run test hosts; the text says what it can do."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where this rehearsal keeps its things."""
-
-    run: Path
-
-    @property
-    def key(self) -> Path:
-        """The operator's private key, made for this rehearsal."""
-        return self.run / "operator" / "id_ed25519"
-
-    @property
-    def socket(self) -> Path:
-        """Where the embedded cloud listens."""
-        return self.run / "cloud.sock"
-
-    @property
-    def checkpoint(self) -> Path:
-        """The stack's state."""
-        return self.run / "backend" / ".pulumi" / "stacks" / "fleet" / f"{engine.STACK}.json"
-
-    @property
-    def summary(self) -> Path:
-        """What the last `up` did, for whoever wants to read it by machine."""
-        return self.run / "logs" / "up-summary.json"
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The environment of this rehearsal's Pulumi."""
-        return engine.environment(self.run, key=self.key)
-
-    def resources(self) -> list[dict[str, Any]]:
-        """The resources in the state; empty without one."""
-        return list(self.deployment().get("resources") or [])
-
-    def deployment(self) -> dict[str, Any]:
-        """The state as it lies on disk."""
-        if not self.checkpoint.is_file():
-            return {}
-        whole = json.loads(self.checkpoint.read_text() or "{}")
-        found: dict[str, Any] = (whole.get("checkpoint") or {}).get("latest") or {}
-        return found
-
-
-def place() -> Place:
-    """This rehearsal's files."""
-    return Place(settings.run())
 
 
 def say(text: str) -> None:
@@ -109,14 +54,16 @@ def up(config: Path | None = None) -> engine.Outcome:
             say("an earlier run was killed while clouds were creating things, and nobody knows which exist:")
             say("this rehearsal is removed and begun anew (a real fleet would look each up and import it)")
             clean_up()
-        infrastructure(at)
+        elif lost := hosts.baseless():
+            say(f"the base system below {', '.join(lost)} is gone from {cache()}, and what a host wrote fits no other:")
+            say("this rehearsal is removed and begun anew")
+            clean_up()
+        infrastructure.stand(at, say)
         return in_order(at, config)
 
 
 def in_order(at: Place, config: Path | None = None) -> engine.Outcome:
     """Run the program, in parts where its control plane is new or shut; what stands is run as a whole."""
-    from model import load
-
     fleet = load(data_of(config))
     if fleet.control is None:
         return apply(at, config)
@@ -150,8 +97,6 @@ def people_doors(at: Place, fleet: Fleet) -> people.Doors:
 
 def operators_tokens(at: Place) -> dict[str, str]:
     """The tokens of an hour that the rehearsal's operator gets at a login; none without a control plane."""
-    from model import load
-
     fleet = load(STACKS)
     if fleet.control is None:
         return {}
@@ -166,69 +111,6 @@ def data_of(config: Path | None) -> Path:
     if config is None:
         return STACKS
     return ROOT / str(yaml.safe_load(config.read_text())["config"]["fleet:data"])
-
-
-def infrastructure(at: Place) -> None:
-    """What must stand before Pulumi: network, base system, DNS, what is around a fleet, cloud, given machines."""
-    from model import load
-
-    settings.folder("logs")
-    network.up()
-    base.ensure(say)
-    operator_key(at)
-    people.make_keys(load(STACKS), at.run)
-    settings.folder("dns", "zones")
-    dns.serve()
-    around.serve(load(STACKS))
-    cloud(at)
-    donated(at)
-    stack(at)
-
-
-def operator_key(at: Place) -> None:
-    """The key that the operator logs in with: of this rehearsal alone, gone with it."""
-    settings.folder("operator").chmod(0o700)
-    if at.key.is_file() and at.key.with_suffix(".pub").is_file():
-        return
-    at.key.unlink(missing_ok=True)
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator@rehearsal", "-f", str(at.key)], check=True
-    )
-    at.key.chmod(0o600)
-
-
-def cloud(at: Place) -> None:
-    """The embedded cloud, in the rehearsal's network, living on when we end."""
-    engine.make_home(at.run)
-    if answers(at.socket):
-        return
-    serve = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(at.run), "--api", settings.cloud4()]
-    started = processes.spawn(
-        "cloud", engine.inside_network(serve, settings.internet()), env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    log = at.run / "logs" / "cloud.log"
-    wait_for(at.socket, lambda: processes.alive(started), log)
-
-
-def donated(at: Place) -> None:
-    """Metal is there before the fleet is: somebody else set it up, with root and the operator's key."""
-    from model import load
-
-    key = at.key.with_suffix(".pub").read_text().strip()
-    for name, machine in load(STACKS).managed.items():
-        if machine.source.kind == "metal" and name not in hosts.running():
-            hosts.start(
-                hosts.Spec(name=name, ipv4=str(machine.public.ipv4), ipv6=machine.public.ipv6, users={"root": [key]})
-            )
-
-
-def stack(at: Place) -> None:
-    """The stack in a file backend."""
-    settings.folder("backend")
-    if not at.checkpoint.is_file():
-        done = engine.pulumi(at.env, "stack", "init", engine.STACK, "--no-select")
-        if done.returncode != 0 and "already exists" not in done.stderr:
-            raise CannotRunError(f"the stack could not be made: {done.stderr.strip()}")
 
 
 def await_lock(at: Place) -> None:

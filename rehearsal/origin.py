@@ -11,6 +11,7 @@ from rehearsal.testhosts import hosts, manuals
 from rehearsal.testhosts.commands import tool
 from rehearsal.testhosts.settings import RehearsalError
 from servers import Api
+from toolchain.progress import Estimate, Progress
 
 VOLUME = "root_mirror"
 FOLDER = "debian"
@@ -65,7 +66,8 @@ def first_pages(fleet: Fleet, nomad: Api, seconds: float = RUN_SECONDS) -> None:
         return
     force(nomad)
     end = time.monotonic() + seconds
-    while hosts.execute_in(name, "test", "-e", f"{root}/{POINTER}", check=False).returncode != 0:
-        if time.monotonic() > end:
-            raise RehearsalError(f"{JOB} took no pages out within {seconds:.0f} s: `fleet log {JOB} -s local` says why")
-        time.sleep(0.5)
+    with Progress("taking the first manual pages out of the packages", Estimate(15.0)):
+        while hosts.execute_in(name, "test", "-e", f"{root}/{POINTER}", check=False).returncode != 0:
+            if time.monotonic() > end:
+                raise RehearsalError(f"{JOB} took no pages out within {seconds:.0f} s: `fleet log {JOB}` says why")
+            time.sleep(0.5)

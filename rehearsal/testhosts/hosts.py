@@ -85,6 +85,21 @@ def spec_of(name: str) -> Spec:
         ) from error
 
 
+def known() -> set[str]:
+    """Every host that was started here and not wiped, running or off."""
+    return {entry.parent.name for entry in (settings.run() / "hosts").glob("*/spec.json")}
+
+
+def baseless() -> list[str]:
+    """Hosts with a disk whose base is gone: what they wrote cannot be read any more."""
+    notes = {name: folder(name) / "base" for name in sorted(known())}
+    return [
+        name
+        for name, note in notes.items()
+        if note.exists() and not (settings.cache() / note.read_text().strip()).is_dir()
+    ]
+
+
 def running() -> dict[str, Running]:
     """Every host that runs, by name."""
     found = {}

@@ -18,6 +18,7 @@ from rehearsal.testhosts.base import alone
 from rehearsal.testhosts.commands import contained
 from rehearsal.testhosts.settings import RehearsalError
 from toolchain.places import digest
+from toolchain.progress import Estimate, Progress
 
 NUMBER = 600
 TAG = "interface::commandline"
@@ -36,7 +37,8 @@ def ensure(number: int = NUMBER) -> Path:
     settings.cache().mkdir(parents=True, exist_ok=True)
     with alone(settings.cache() / "manuals.lock", print):
         if not target.is_dir():
-            build(target, number)
+            with Progress(f"downloading {number} packages with manual pages", Estimate(60.0)):
+                build(target, number)
     return target
 
 

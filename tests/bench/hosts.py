@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal import driver, engine
+from rehearsal import engine
+from rehearsal.place import Place, place
 from rehearsal.testhosts import settings
 from tests.bench.measure import Measured, run
 from toolchain import environment
@@ -50,7 +51,7 @@ def measure(say: Callable[[str], None]) -> tuple[int, list[Timing], int]:
     """Hosts of the running rehearsal, how long each way took, and the size of its state in bytes."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return 0, [Timing("no-op host run", note="skipped: needs root on Linux and the running rehearsal")], 0
-    at = driver.place()
+    at = place()
     born = engine.outputs(at.env) if at.checkpoint.is_file() else {}
     running = settings.internet() and Path("/run/netns", settings.internet()).exists()
     if not born or not running:
@@ -61,7 +62,7 @@ def measure(say: Callable[[str], None]) -> tuple[int, list[Timing], int]:
     return len(born), found, at.checkpoint.stat().st_size
 
 
-def _all(folder: Path, at: driver.Place, born: Mapping[str, Any], say: Callable[[str], None]) -> list[Timing]:
+def _all(folder: Path, at: Place, born: Mapping[str, Any], say: Callable[[str], None]) -> list[Timing]:
     known = folder / "known_hosts"
     known.write_text("".join(f"{h['ipv4']} {h['ssh_host_key']}\n" for h in born.values()))
     options = (

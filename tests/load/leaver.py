@@ -22,6 +22,7 @@ from model import Fleet
 from model.placement import all_groups, eligible
 from rehearsal import control, driver, engine, people
 from rehearsal.checks import Operator
+from rehearsal.place import Place, place
 from rehearsal.preview import ask
 from rehearsal.testhosts import network, settings
 from servers import ApiError
@@ -57,7 +58,7 @@ def place_of(fleet: Fleet) -> str:
 
 
 def sftp_of(
-    name: str, fleet: Fleet, reached: Mapping[str, Mapping[str, Any]], at: driver.Place, connect: int = 5
+    name: str, fleet: Fleet, reached: Mapping[str, Mapping[str, Any]], at: Place, connect: int = 5
 ) -> list[str]:
     """The command line of somebody's sftp in the rehearsal's devspace. `connect`: seconds that it tries to."""
     key, address = people.key_folder(at.run) / name, reached[place_of(fleet)]["ipv4"]
@@ -184,7 +185,7 @@ class Leaver:
     hosts: tuple[str, ...]
     sudo: bool
     devspace: bool = True
-    at: driver.Place = field(default_factory=driver.place)
+    at: Place = field(default_factory=place)
     sessions: dict[str, Session] = field(default_factory=dict)
     files: Files | None = None
     tokens: dict[str, str] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from components import layers
 from hostconfig.desired import Netauth
 from rehearsal import driver, engine
 from rehearsal.checks import Operator
+from rehearsal.place import STACKS, place
 from rehearsal.testhosts import hosts, settings
 from toolchain.places import ROOT
 
@@ -56,7 +57,7 @@ class Rehearsed:
     """The running rehearsal."""
 
     def __init__(self) -> None:
-        self.at = driver.place()
+        self.at = place()
         self._tokens: dict[str, str] = {}
         self._until = 0.0
 
@@ -128,7 +129,7 @@ class Copy:
         self.folder = ROOT / ".fleet" / "test-data" / name
         self.config = self.folder.with_name(f"{name}.Pulumi.yaml")
         shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(driver.STACKS, self.folder)
+        shutil.copytree(STACKS, self.folder)
         text = (ROOT / f"Pulumi.{engine.STACK}.yaml").read_text()
         assert "fleet:data: stacks/local" in text
         place = self.folder.relative_to(ROOT)

@@ -15,6 +15,7 @@ import pytest
 from cli import vault
 from model import Fleet, load
 from rehearsal import checks_control, control, driver, engine
+from rehearsal.place import STACKS
 from rehearsal.testhosts import hosts, network
 from servers import ApiError
 from tests.rehearsal.support import CONTROL_HOSTS, SIX, Copy, Rehearsed, copied
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
-    return load(driver.STACKS)
+    return load(STACKS)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,7 @@ def down(rehearsed: Rehearsed, *names: str) -> Iterator[None]:
 
 def open_again(rehearsed: Rehearsed) -> None:
     """What a person with shares does, and the wait until all is well."""
-    fleet = load(driver.STACKS)
+    fleet = load(STACKS)
     there = driver.doors(rehearsed.at, fleet)
     outside(lambda: control.open_up(there))
     tokens = driver.operators_tokens(rehearsed.at)

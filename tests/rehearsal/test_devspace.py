@@ -14,6 +14,7 @@ import pytest
 from model import load
 from rehearsal import driver, engine, people
 from rehearsal.checks_front import Answer, ask
+from rehearsal.place import STACKS
 from rehearsal.testhosts import network, settings
 from tests.devspace.cells import entitled, sums, table, tried, wrong
 from tests.devspace.client import sftp
@@ -39,7 +40,7 @@ def cells(rehearsed: Rehearsed) -> Iterator[list[Cell]]:
     reached = driver.outputs(rehearsed.at)
     within = tuple(engine.inside_network([], settings.internet()))
     doors = [Door(name, "host", str(reached[name]["ipv4"]), int(reached[name]["port"]), within) for name in CLASSES]
-    fleet = load(driver.STACKS)
+    fleet = load(STACKS)
     devspace = Door("devspace", "devspace", str(reached[place_of(fleet)]["ipv4"]), SFTP_PORT, within)
     folder = people.key_folder(rehearsed.at.run)
     with joined(rehearsed, 2) as copy:

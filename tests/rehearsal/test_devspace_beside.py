@@ -13,6 +13,7 @@ import pytest
 
 from model import load
 from rehearsal import driver
+from rehearsal.place import STACKS
 from tests.load.leaver import Files, sftp_of
 from tests.rehearsal.support import Rehearsed
 from tests.rehearsal.trial import changed, on_trial, promoted, row, until
@@ -45,7 +46,7 @@ def coming(argv: Sequence[str], file: Path) -> Iterator[list[tuple[int, str]]]:
 def test_a_new_version_is_tried_beside_the_old_one_and_nobody_notices(rehearsed: Rehearsed, tmp_path: Path) -> None:
     file = tmp_path / "upload"
     file.write_bytes(b"of the rehearsal\n" * 1000)
-    argv = sftp_of(PERSON, load(driver.STACKS), driver.outputs(rehearsed.at), rehearsed.at, connect=10)
+    argv = sftp_of(PERSON, load(STACKS), driver.outputs(rehearsed.at), rehearsed.at, connect=10)
     with on_trial(rehearsed, SERVICE) as data, coming(argv, file) as found:
         stays = Files(argv)
         data.edit("services/devspace.yaml", OLD, NEW)

@@ -10,6 +10,7 @@ import pytest
 
 from model import load
 from rehearsal import driver, people
+from rehearsal.place import STACKS
 from tests.rehearsal.support import Copy, Rehearsed
 
 pytestmark = pytest.mark.rehearsal
@@ -17,7 +18,7 @@ ONLY = ("people",)
 
 
 def doors(rehearsed: Rehearsed) -> people.Doors:
-    return driver.people_doors(rehearsed.at, load(driver.STACKS))
+    return driver.people_doors(rehearsed.at, load(STACKS))
 
 
 def entity(rehearsed: Rehearsed, name: str) -> dict[str, Any]:

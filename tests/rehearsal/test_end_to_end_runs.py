@@ -1,8 +1,9 @@
-"""A second run changes nothing; outside the rehearsal no stand-in is met."""
+"""A second run changes nothing, nor does one after a power cut; outside the rehearsal no stand-in is met."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from rehearsal import engine
-from rehearsal.testhosts import settings
+from rehearsal.testhosts import hosts, network, processes, settings
+from rehearsal.testhosts.commands import execute, netns_path
 from tests.rehearsal.support import SIX, Rehearsed
 from toolchain.places import ROOT
 
@@ -31,6 +33,30 @@ def test_a1_04_second_run_changes_nothing(rehearsed: Rehearsed) -> None:
     assert found["contacted"] == sorted(SIX)
     names = {engine.name_of(urn) for urn in before if "pulumi:providers" not in urn}
     assert names - set(found["same"]) == set(), "not seen as same in the event log"
+
+
+def test_a1_04_after_a_power_cut_everything_comes_back_as_it_was(rehearsed: Rehearsed) -> None:
+    """This machine goes off with all that runs on it: what is left is what lay on its disk."""
+    before = {str(r["urn"]): r.get("id") for r in rehearsed.at.resources()}
+    assert hosts.running().keys() == set(SIX)
+    # With the process that holds a host together everything in the host ends.
+    ended = processes.survivors()
+    for one in ended:
+        processes.send(one, signal.SIGKILL)
+    assert processes.wait_gone(ended, 10.0) == []
+    for namespace in network.namespaces():
+        # The file stays: a name of nothing. Those that the cloud made were mounted for the cloud alone.
+        execute(["umount", str(netns_path(namespace))], accept=(0, 32))
+        assert not network.exists(namespace)
+    assert not hosts.running()
+    done = subprocess.run(
+        [sys.executable, "-m", "rehearsal", "up"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert hosts.running().keys() == set(SIX)
+    assert {str(r["urn"]): r.get("id") for r in rehearsed.at.resources()} == before
+    assert json.loads(rehearsed.at.summary.read_text())["changed"] == {}
 
 
 def test_a1_04_an_edit_is_no_same() -> None:

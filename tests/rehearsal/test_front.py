@@ -19,6 +19,7 @@ from components.ground import openings
 from model import Fleet, load
 from rehearsal import checks_front, driver
 from rehearsal.checks_front import SilentError, ask
+from rehearsal.place import STACKS
 from rehearsal.testhosts import hosts, network
 from tests.rehearsal.support import MIRRORS, SIX, Rehearsed
 from tests.rehearsal.test_control_plane import open_again
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
-    return load(driver.STACKS)
+    return load(STACKS)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ import pytest
 
 from model import Fleet, load
 from rehearsal import driver, engine, origin
+from rehearsal.place import STACKS
 from rehearsal.testhosts import manuals, network, packages, settings
 from tests.rehearsal.support import MIRRORS, Rehearsed
 from tests.rehearsal.trial import asked, changed, instances, on_trial, promoted, until
@@ -64,7 +65,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
-    return load(driver.STACKS)
+    return load(STACKS)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,7 @@ def newer(package: Path, folder: Path, page: str) -> Path:
 
 def forced(rehearsed: Rehearsed) -> None:
     """Have the timer run now."""
-    nomad = driver.doors(rehearsed.at, load(driver.STACKS)).api("nomad", rehearsed.env["NOMAD_TOKEN"])
+    nomad = driver.doors(rehearsed.at, load(STACKS)).api("nomad", rehearsed.env["NOMAD_TOKEN"])
     network.from_internet(lambda: origin.force(nomad))
 
 

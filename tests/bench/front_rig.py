@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ BARE, BARE_FABRIC, BARE_FAR = "198.51.100.1", "10.68.0.1", "10.68.0.2"
 CLIENT = "198.51.100.2"
 TUNNEL = {"m": "10.67.0.1", "f": "10.67.0.2", "b": "10.67.0.3"}
 WATCH = 8
-PLAIN, NEAR = 9080, 9443
+PLAIN, NEAR, STRAIGHT = 9080, 9443, 9444
 TLS = "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {pem}; ssl_certificate_key {pem};"
 # One worker, on a processor of its own where there is one to spare: then it is the server that is measured.
 BASE = (
@@ -98,6 +99,7 @@ class Rig:
             near = self._bare().replace("listen 80; ", "").replace("listen 443", f"listen {NEAR}")
             self.near_pid = self.nginx("near", near.replace(BARE_FAR, FAR), plant.mirror).pid
             self.plain_pid = self._without_tls()
+            self.straight_pid = self._without_addresses()
         with on(self.others):
             plant.begin(plant.place.script("follow"))
         # The second service's instance is at the other end of the tunnel.
@@ -179,17 +181,29 @@ class Rig:
 
     def _without_tls(self) -> int:
         """Our own configuration without TLS: in the clear our front says nothing but where to go."""
-        place = self.plant.place
-        text = nginx_conf(self.plant.want(**WISH), place).replace("@https@ ssl http2", "@https@")
-        filled = {"generation": place.state, "id": "plain", "slot": "plain", "status": "9180", "http": "9081"}
-        for word, value in (filled | {"https": str(PLAIN)}).items():
-            text = text.replace(f"@{word}@", value)
+        text = nginx_conf(self.plant.want(**WISH), self.plant.place).replace("@https@ ssl http2", "@https@")
         # The last has no meaning under TLS, and slows small answers in the clear down.
         left_out = ("ssl_certificate", "ssl_reject_handshake", "tcp_nopush")
         lines = [line for line in text.splitlines() if not line.strip().startswith(left_out)]
-        for name in (f"{place.state}/temp/plain", f"{place.logs}/plain"):
-            Path(name).mkdir(parents=True)
-        return self._started("plain", "\n".join(lines), self.plant.mirror).pid
+        return self._beside("plain", "\n".join(lines), PLAIN, 9081, 9180)
+
+    def _without_addresses(self) -> int:
+        """Our own configuration at a port of its own, its service where it really is: nothing is addressed anew."""
+        text = nginx_conf(self.plant.want(**WISH), self.plant.place)
+        generation = Path(self.plant.place.state, "generations")
+        newest = max(generation.iterdir(), key=lambda folder: folder.stat().st_mtime)
+        text = re.sub(r"server 198\.18\.0\.1:\d+", f"server {FAR}:9000", text.replace("@generation@", str(newest)))
+        return self._beside("straight", text, STRAIGHT, 9082, 9181)
+
+    def _beside(self, name: str, text: str, https: int, http: int, status: int) -> int:
+        """A configuration of ours in no slot."""
+        place = self.plant.place
+        filled: dict[str, object] = {"generation": place.state, "id": name, "slot": name}
+        for word, value in (filled | {"status": status, "http": http, "https": https}).items():
+            text = text.replace(f"@{word}@", str(value))
+        for folder in (f"{place.state}/temp/{name}", f"{place.logs}/{name}"):
+            Path(folder).mkdir(parents=True)
+        return self._started(name, text, self.plant.mirror).pid
 
     def nginx(self, name: str, inside: str, where: str) -> subprocess.Popen[bytes]:
         """A small nginx in a namespace."""
@@ -223,6 +237,9 @@ class Rig:
             "bare clear": Way("bare nginx, HTTP", "http", FILES, BARE, 80, bare),
             "wire": Way("our front to a service, veth", "https", SERVICE, HOST, 443, self.slots),
             "near wire": Way("smallest proxy, on the mirror itself, veth", "https", SERVICE, HOST, NEAR, near),
+            "straight": Way(
+                "our front's configuration alone, veth", "https", SERVICE, HOST, STRAIGHT, lambda: [self.straight_pid]
+            ),
             "bare wire": Way("smallest proxy, veth", "https", SERVICE, BARE, 443, bare),
             "tunnel": Way("our front to a service, wireguard-go", "https", TUNNELLED, HOST, 443, self.slots),
             "bare tunnel": Way("smallest proxy, wireguard-go", "https", TUNNELLED, BARE, 443, bare),

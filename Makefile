@@ -31,7 +31,7 @@ lint: tools ## Format, lint and types alone
 	@$(PLACES) && ruff format --check . && ruff check . && mypy --strict .
 
 check: tools tools-official lint ## Format, lint, types, the fleets' data, unit tests: needs no root
-	@$(PLACES) && python -m cli check && $(OPTIONS) python -m pytest -m "not (servers or rehearsal)" $(UNIT)
+	@$(PLACES) && python -m cli check && $(OPTIONS) python -m pytest -n auto --dist worksteal -m "not (servers or rehearsal)" $(UNIT)
 
 test: check ## Everything: check first, then real servers on the loopback and the rehearsal from bare test hosts up
 	@$(INSTALL) debian servers

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from model import load
 from rehearsal import around, engine, people
 from rehearsal.place import STACKS, CannotRunError, Place
-from rehearsal.preview import answers, wait_for
+from rehearsal.preview import answers, ask, wait_for
 from rehearsal.testhosts import base, dns, hosts, network, processes, settings
 from toolchain.places import ROOT
 from toolchain.progress import Estimate, Progress
@@ -30,13 +30,16 @@ def stand(at: Place, say: Callable[[str], None]) -> None:
     around.serve(load(STACKS))
     cloud(at)
     donated(at)
-    powered()
+    powered(at)
     stack(at)
 
 
-def powered() -> None:
-    """Every machine there is runs, as after a power cut: this machine was restarted, or a killed test had one off."""
-    off = sorted(hosts.known() - hosts.running().keys())
+def powered(at: Place) -> None:
+    """Every machine of the clouds runs, as after a power cut: this machine was restarted, or a killed test had one off."""
+    kinds = [kind for package in ask(at.socket, {"cmd": "state"}).values() for kind in package.values()]
+    # A machine that was deleted just before a crash may have left its disk.
+    owned = {str(entry["host"]) for kind in kinds for entry in kind.values() if "host" in entry}
+    off = sorted(owned & hosts.known() - hosts.running().keys())
     if not off:
         return
     with Progress(f"starting {', '.join(off)} again", Estimate(5.0)), ThreadPoolExecutor(len(off)) as pool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -53,9 +53,13 @@ def block(name: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
         yield child, lines
     finally:
         if not any("nothing is left" in line or line.startswith("block: ") for line in lines):
-            child.send_signal(signal.SIGINT)
+            # And not SIGINT, which whoever was started in the background has learned to ignore.
+            child.terminate()
         assert child.stdout is not None
+        last = threading.Timer(60, child.kill)
+        last.start()
         lines += child.stdout.read().splitlines()
+        last.cancel()
         child.wait(30)
 
 

@@ -9,6 +9,7 @@ PLACES := eval "$$($(INSTALL) paths)" && export FLEET_CACHE="$$_fleet_at_cache" 
 	PATH="$$_fleet_at_engine:$$_fleet_at_venv/bin:$$_fleet_at_servers:$$PATH"
 OPTIONS := PULUMI_PARALLEL=256 PULUMI_PARALLEL_DIFF=true PULUMI_CONTINUE_ON_ERROR=true PULUMI_SKIP_UPDATE_CHECK=true
 # With CI set nothing asks questions or moves the cursor.
+# Words for pytest: UNIT="-n 0 -s -k name" for unit tests (-n 0: in one process), TESTS="tests/load" for the others.
 UNIT ?=
 TESTS ?=
 

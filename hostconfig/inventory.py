@@ -10,6 +10,7 @@ public keys, one a line, for accounts whose keys are a secret of the stack), FLE
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -95,6 +96,8 @@ def targets(stack: str, layer: str = "ground") -> list[tuple[str, dict[str, Any]
     if known is None:
         print("From the data alone: peers that are not recorded stay on each host as they are.", file=sys.stderr)
     folder = Path(tempfile.mkdtemp(prefix="fleet-known-hosts-"))
+    # pyinfra reads the files until its end.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     keys = operator_keys()
     found = []
     for host, way in sorted(ways.items()):

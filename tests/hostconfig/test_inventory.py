@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hostconfig import inventory
+from tests.harness import ROOT
 from tests.hostconfig.samples import SSH_KEY
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -58,6 +62,17 @@ def test_the_data_alone_configure_every_host_whose_address_they_know(
     assert found
     assert all(data["ssh_hostname"] and data["desired"]["users"] for data in found.values())
     assert "peers that are not recorded stay on each host as they are" in capsys.readouterr().err
+
+
+def test_a_run_of_pyinfra_ends_with_nothing_left_in_the_temporary_folder(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    each = "data['ssh_known_hosts_file'] for _, data in inventory.targets('local')"
+    look = f"from hostconfig import inventory; print(*({each}))"
+    env = {**os.environ, "TMPDIR": str(scratch)}
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert {Path(file).parent.parent for file in done.stdout.split()} == {scratch}
+    assert list(scratch.iterdir()) == []
 
 
 def test_without_the_keys_of_the_operators_no_host_is_contacted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from rehearsal.testhosts.commands import contained
 from servers import Api, ApiError
 from toolchain import servers
 
+SOCKET_FOLDER = 80
 METADATA = "env_aws,env_gce,env_azure,env_digitalocean"
 # Which folders of the test hosts' root file system a job sees as its own.
 SEEN = (
@@ -78,7 +79,12 @@ def config(folder: Path, root: Path, volumes: set[str]) -> dict[str, object]:
         "client": {
             "enabled": True,
             "network_interface": "lo",
-            "options": {"fingerprint.denylist": METADATA, "driver.allowlist": "exec,raw_exec"},
+            "options": {
+                "fingerprint.denylist": METADATA,
+                "driver.allowlist": "exec,raw_exec",
+                # A task has a folder for its own scraps; the agent's environment holds no secret.
+                "env.denylist": "TMPDIR",
+            },
             "cgroup_parent": f"fleet-alone-{folder.name.rsplit('-', 1)[-1]}",
             "chroot_env": {str(root / part): f"/{part}" for part in SEEN if (root / part).exists()},
             "host_volume": {
@@ -114,10 +120,15 @@ def running(volumes: set[str]) -> Iterator[Agent]:
         assert isinstance(ports, dict)
         api = Api("nomad", f"http://127.0.0.1:{ports['http']}")
         log = folder / "agent.log"
+        # For the sockets of Nomad's parts, which it leaves when it is killed; their names hold some hundred letters.
+        scratch = folder / "t"
+        scratch.mkdir(mode=0o700)
+        own = {"TMPDIR": str(scratch)} if len(str(scratch)) < SOCKET_FOLDER else {}
         with log.open("wb") as out:
             child = subprocess.Popen(
                 contained([str(nomad), "agent", f"-config={folder / 'agent.json'}"]),
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=base.clean_environment(), start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=base.clean_environment() | own,
+                start_new_session=True,
             )  # fmt: skip
         _await(api, child, log)
         yield Agent(api, folder)

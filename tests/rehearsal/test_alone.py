@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -19,6 +20,7 @@ from toolchain.places import ROOT, cache
 
 pytestmark = pytest.mark.rehearsal
 START_SECONDS = 120.0
+BEFORE = set(Path(tempfile.gettempdir()).glob("plugin[0-9]*"))
 
 
 def left() -> dict[str, list[str]]:
@@ -34,6 +36,8 @@ def left() -> dict[str, list[str]]:
         if "/alone-" in words and "pytest" not in words:
             agents.append(words.replace("\0", " "))
     folders = [str(path) for path in cache().glob("alone-*")]
+    # Sockets of Nomad's parts, but for those that were there before these tests.
+    folders += [str(path) for path in set(Path(tempfile.gettempdir()).glob("plugin[0-9]*")) - BEFORE]
     return {"mounts": mounts, "groups": groups, "processes": agents, "folders": folders}
 
 

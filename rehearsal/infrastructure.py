@@ -35,7 +35,7 @@ def stand(at: Place, say: Callable[[str], None]) -> None:
 
 
 def powered(at: Place) -> None:
-    """Every machine of the clouds runs, as after a power cut: this machine was restarted, or a killed test had one off."""
+    """Every machine of the clouds runs, as after a power cut: this machine went off, or a killed test had one off."""
     kinds = [kind for package in ask(at.socket, {"cmd": "state"}).values() for kind in package.values()]
     # A machine that was deleted just before a crash may have left its disk.
     owned = {str(entry["host"]) for kind in kinds for entry in kind.values() if "host" in entry}

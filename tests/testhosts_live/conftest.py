@@ -10,7 +10,7 @@ from rehearsal.testhosts import base, clean, hosts, network, settings
 from tests.testhosts_live.near import ALPHA, BETA, spec
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def own_rehearsal() -> Iterator[Path]:
     """A folder, prefix and subnet no running rehearsal has; the same each time, so that a crashed run is cleaned."""
     with pytest.MonkeyPatch.context() as patch:
@@ -23,7 +23,7 @@ def own_rehearsal() -> Iterator[Path]:
         clean.all()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("operator") / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)

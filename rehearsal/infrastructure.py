@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from model import load
+from model import Fleet, load
 from rehearsal import around, engine, people
 from rehearsal.place import STACKS, CannotRunError, Place
 from rehearsal.preview import answers, ask, wait_for
@@ -20,16 +20,17 @@ from toolchain.progress import Estimate, Progress
 
 def stand(at: Place, say: Callable[[str], None]) -> None:
     """What must stand before Pulumi: network, base system, DNS, what is around a fleet, cloud, given machines."""
+    fleet = load(STACKS)
     settings.folder("logs")
     network.up()
     base.ensure(say)
     operator_key(at)
-    people.make_keys(load(STACKS), at.run)
+    people.make_keys(fleet, at.run)
     settings.folder("dns", "zones")
     dns.serve()
-    around.serve(load(STACKS))
+    around.serve(fleet)
     cloud(at)
-    donated(at)
+    donated(at, fleet)
     powered(at)
     stack(at)
 
@@ -71,10 +72,10 @@ def cloud(at: Place) -> None:
     wait_for(at.socket, lambda: processes.alive(started), log)
 
 
-def donated(at: Place) -> None:
+def donated(at: Place, fleet: Fleet) -> None:
     """Metal is there before the fleet is: somebody else set it up, with root and the operator's key."""
     key = at.key.with_suffix(".pub").read_text().strip()
-    for name, machine in load(STACKS).managed.items():
+    for name, machine in fleet.managed.items():
         if machine.source.kind == "metal" and name not in hosts.running():
             hosts.start(
                 hosts.Spec(name=name, ipv4=str(machine.public.ipv4), ipv6=machine.public.ipv6, users={"root": [key]})

@@ -92,12 +92,13 @@ def known() -> set[str]:
 
 def baseless() -> list[str]:
     """Hosts with a disk whose base is gone: what they wrote cannot be read any more."""
-    notes = {name: folder(name) / "base" for name in sorted(known())}
-    return [
-        name
-        for name, note in notes.items()
-        if note.exists() and not (settings.cache() / note.read_text().strip()).is_dir()
-    ]
+    return [name for name in sorted(known()) if (kept := kept_base(name)) and not kept.is_dir()]
+
+
+def kept_base(name: str) -> Path | None:
+    """The base that a host was made on, there or not; None for one that was never made."""
+    note = folder(name) / "base"
+    return settings.cache() / note.read_text().strip() if note.exists() else None
 
 
 def running() -> dict[str, Running]:
@@ -150,10 +151,8 @@ def launch(spec: Spec) -> None:
 
 def lower(name: str) -> Path:
     """The base below a host: the one it was made on as long as that exists, since an upper fits no other."""
-    note = folder(name) / "base"
     current = base.path()
-    if note.exists():
-        kept = settings.cache() / note.read_text().strip()
+    if kept := kept_base(name):
         if kept.is_dir():
             return kept
         shutil.rmtree(folder(name) / "upper", ignore_errors=True)
@@ -161,8 +160,7 @@ def lower(name: str) -> Path:
         raise RehearsalError(
             "the test hosts' root file system is not built; `python -m rehearsal.testhosts base` builds it"
         )
-    settings.folder("hosts", name)
-    note.write_text(current.name + "\n")
+    (settings.folder("hosts", name) / "base").write_text(current.name + "\n")
     return current
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from rehearsal import engine
-from rehearsal.testhosts import acme, base, clean, directory, dns, hosts, network, processes, serving, settings
+from rehearsal.testhosts import acme, directory, dns, hosts, network, processes, serving, settings
+from tests.own_rehearsal import own_rehearsal
 
 pytestmark = [
     pytest.mark.rehearsal,
@@ -52,19 +53,13 @@ openssl verify -CAfile /tmp/trust.pem -untrusted chain.pem cert.pem
 @pytest.fixture(scope="module", autouse=True)
 def around() -> Iterator[Path]:
     """Both servers in a folder, prefix and subnet that no running rehearsal has."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLEET_RUN", f"{settings.run()}-around")
-        patch.setenv("FLEET_NET_PREFIX", "fa")
-        patch.setenv("FLEET_NET_SUBNET", "10.76")
-        base.ensure()
-        clean.all()
+    with own_rehearsal("around", "fa", "10.76") as run:
         network.up()
         settings.folder("dns", "zones")
         (dns.zones_folder() / "fleet.example.zone").write_text(ZONE.format(net=settings.subnet()))
         dns.serve()
         serve()
-        yield settings.run()
-        clean.all()
+        yield run
 
 
 def serve() -> None:

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from rehearsal.testhosts import base, clean, commands, hosts, packages, settings
+from rehearsal.testhosts import commands, hosts, packages, settings
 from rehearsal.testhosts.hosts import Spec
 from tests.hostconfig.samples import sample
+from tests.own_rehearsal import own_rehearsal
 
 pytestmark = [
     pytest.mark.rehearsal,
@@ -80,12 +81,7 @@ class Fleet:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Three hosts, configured once; each test leaves them as they should be."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLEET_RUN", f"{settings.run()}-ground")
-        patch.setenv("FLEET_NET_PREFIX", "fg")
-        patch.setenv("FLEET_NET_SUBNET", "10.80")
-        base.ensure()
-        clean.all()
+    with own_rehearsal("ground", "fg", "10.80"):
         made = Fleet(tmp_path_factory.mktemp("operator"))
         for name in NAMES:
             hosts.start(made.spec(name))
@@ -98,7 +94,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         assert [result["error"] for result in second.values()] == [None] * 3
         yield made
         server.shutdown()
-        clean.all()
 
 
 def test_a1_04_a_second_apply_changes_nothing(fleet: Fleet) -> None:

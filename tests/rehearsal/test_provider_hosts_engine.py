@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from rehearsal import engine
-from rehearsal.testhosts import base, clean, hosts, network, packages, settings
+from rehearsal.testhosts import hosts, network, packages, settings
 from rehearsal.testhosts.hosts import Spec
 from tests.hostconfig.samples import sample
+from tests.own_rehearsal import own_rehearsal
 from toolchain.places import ROOT
 
 pytestmark = [
@@ -115,12 +116,7 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Three hosts, one of them silent at first, then all configured."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLEET_RUN", f"{settings.run()}-provider")
-        patch.setenv("FLEET_NET_PREFIX", "fp")
-        patch.setenv("FLEET_NET_SUBNET", "10.83")
-        base.ensure()
-        clean.all()
+    with own_rehearsal("provider", "fp", "10.83"):
         network.up()
         made = Project(tmp_path_factory.mktemp("project"))
         for name in NAMES[:2]:
@@ -131,7 +127,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             yield made
         finally:
             server.shutdown()
-            clean.all()
 
 
 def _first_runs(project: Project) -> None:

@@ -6,21 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.testhosts import base, clean, hosts, network, settings
+from rehearsal.testhosts import hosts, network
+from tests.own_rehearsal import own_rehearsal
 from tests.testhosts_live.near import ALPHA, BETA, spec
 
 
 @pytest.fixture(scope="module", autouse=True)
-def own_rehearsal() -> Iterator[Path]:
-    """A folder, prefix and subnet no running rehearsal has; the same each time, so that a crashed run is cleaned."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLEET_RUN", f"{settings.run()}-tests")
-        patch.setenv("FLEET_NET_PREFIX", "ft")
-        patch.setenv("FLEET_NET_SUBNET", "10.78")
-        base.ensure()
-        clean.all()
-        yield settings.run()
-        clean.all()
+def around() -> Iterator[Path]:
+    """A rehearsal of these tests' own."""
+    with own_rehearsal("tests", "ft", "10.78") as run:
+        yield run
 
 
 @pytest.fixture(scope="module")

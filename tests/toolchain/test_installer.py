@@ -12,19 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.toolchain.programs import program
 from toolchain import commands, engine, environment, golang, on_path, places, servers
 from toolchain.progress import Estimate, Progress, UnavailableError, spell
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def program(folder: Path, name: str, text: str) -> Path:
-    """A program that prints a text."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_text(f"#!/bin/sh\necho '{text}'\n")
-    path.chmod(0o755)
-    return path
 
 
 def test_a_name_follows_contents_and_not_how_they_are_cut() -> None:

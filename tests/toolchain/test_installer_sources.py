@@ -15,19 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.toolchain.programs import program
 from toolchain import debian, golang, install, on_path, servers, vendor
 from toolchain.progress import UnavailableError
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def program(folder: Path, name: str, text: str) -> Path:
-    """A program that prints a text."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_text(f"#!/bin/sh\necho '{text}'\n")
-    path.chmod(0o755)
-    return path
 
 
 def test_a_vendors_checksum_must_be_of_the_file_asked_for() -> None:

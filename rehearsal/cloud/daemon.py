@@ -87,12 +87,18 @@ class _Line(socketserver.StreamRequestHandler):
         served: list[Any] = []
         try:
             for line in self.rfile:
+                stop = False
                 try:
-                    answer = control.cloud.answer(json.loads(line), served)
+                    request = json.loads(line)
+                    answer = control.cloud.answer(request, served)
+                    stop = request["cmd"] == "stop"
                 except (RehearsalError, ValueError, KeyError, AttributeError) as error:
                     answer = json.dumps({"error": str(error)})
                 self.wfile.write(answer.encode() + b"\n")
                 self.wfile.flush()
+                if stop:
+                    # Not before the answer is out: the process may end at once.
+                    control.cloud.stopping.put(None)
         except (BrokenPipeError, ConnectionResetError):
             pass
         finally:
@@ -112,7 +118,7 @@ class Cloud:
         self.stopping: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def answer(self, request: dict[str, Any], served: list[Any]) -> str:
-        """One line of the control protocol."""
+        """One line of the control protocol. Who asked to stop is answered first: the caller then puts into `stopping`."""
         command = request.get("cmd")
         if command == "ping":
             return json.dumps({"ok": True, "pid": os.getpid(), "plan_only": self.world.plan_only})
@@ -126,7 +132,6 @@ class Cloud:
         if command == "state":
             return state_json(self.world.store)
         if command == "stop":
-            self.stopping.put(None)
             return json.dumps({"ok": True})
         raise RehearsalError(f"the embedded cloud does not know the command {command!r}: {', '.join(COMMANDS)}")
 

@@ -1,5 +1,7 @@
 """The daemon: its socket, its state after a restart, and the addresses it gives out."""
 
+import queue
+import socket
 import subprocess
 import sys
 import time
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.cloud.daemon import ask
+from rehearsal.cloud.daemon import Cloud, _Control, _Line, ask
 from rehearsal.cloud.errors import RehearsalError
 from rehearsal.cloud.store import Record, Store
 
@@ -53,6 +55,26 @@ def test_one_place_has_one_daemon(tmp_path: Path) -> None:
     assert (second.returncode, "is serving at" in second.stderr) == (1, True)
     ask(tmp_path / "cloud.sock", {"cmd": "stop"})
     daemon.wait(10)
+
+
+def test_who_says_stop_is_answered_before_the_daemon_ends(tmp_path: Path) -> None:
+    class Answered(queue.SimpleQueue[None]):
+        def put(self, item: None, block: bool = True, timeout: float | None = None) -> None:
+            answers.append(asking.recv(100, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+            super().put(item, block, timeout)
+
+    answers: list[bytes] = []
+    cloud = Cloud(tmp_path, plan_only=True)
+    cloud.stopping = Answered()
+    control = _Control(str(tmp_path / "s"), _Line, bind_and_activate=False)
+    control.cloud = cloud
+    asking, answering = socket.socketpair()
+    with control, answering, asking:
+        asking.sendall(b'{"cmd": "stop"}\n')
+        asking.shutdown(socket.SHUT_WR)
+        _Line(answering, b"", control)
+    assert answers == [b'{"ok": true}\n']
+    cloud.stopping.get(timeout=0)
 
 
 def test_addresses_come_back_only_when_all_were_given(tmp_path: Path) -> None:

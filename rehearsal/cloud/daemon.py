@@ -118,7 +118,7 @@ class Cloud:
         self.stopping: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def answer(self, request: dict[str, Any], served: list[Any]) -> str:
-        """One line of the control protocol. Who asked to stop is answered first: the caller then puts into `stopping`."""
+        """One line of the control protocol. Who asks to stop is answered before `stopping` hears of it."""
         command = request.get("cmd")
         if command == "ping":
             return json.dumps({"ok": True, "pid": os.getpid(), "plan_only": self.world.plan_only})

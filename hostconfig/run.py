@@ -15,8 +15,6 @@ if __name__ == "__main__":
     monkey.patch_all()
 
 import json
-import logging
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -28,42 +26,32 @@ import gevent
 from paramiko import SSHException
 from pydantic import ValidationError
 from pyinfra.api.config import Config
-from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.operations import run_host_op
 from pyinfra.api.state import State
-from pyinfra.connectors import util as connector_util
 from pyinfra.context import ctx_host, ctx_state
 
 from hostconfig import manifest as manifests
 from hostconfig import steps
 from hostconfig.assess import assess
+from hostconfig.connecting import (
+    CONNECT_SECONDS,
+    SILENCE_SECONDS,
+    FailedError,
+    Target,
+    connect,
+    hang_up,
+    quiet,
+    ssh_data,
+)
 from hostconfig.deployment import configure, look
 from hostconfig.plan import AnyDesired, parse
 
-CONNECT_SECONDS = 5
-SILENCE_SECONDS = 20
 READ_SECONDS = 60
 APPLY_SECONDS = 1800
 Mode = Literal["apply", "read"]
-
-
-@dataclass(frozen=True)
-class Target:
-    """One host to work on, and how to get in."""
-
-    host: str
-    address: str
-    desired: dict[str, Any]
-    layer: str = "ground"
-    port: int = 22
-    users: tuple[str, ...] = ("deploy", "root")
-    """Tried in this order: the fleet's own login first, the first boot's where there is none yet."""
-    host_key: str | None = None
-    key_path: str | None = None
-    become: bool = True
-    acknowledged: tuple[str, ...] = ()
 
 
 @dataclass
@@ -85,10 +73,6 @@ class Result:
     seconds: float = 0.0
 
 
-class FailedError(Exception):
-    """A host could not be worked on; the message is meant for people."""
-
-
 def run(
     targets: Iterable[Target], mode: Mode, *, report: Callable[[str, Result], None] | None = None
 ) -> dict[str, Result]:
@@ -99,10 +83,10 @@ def run(
         raise ValueError("a host is named twice among the targets: each host may be worked on once at a time")
     if not wanted:
         return {}
-    _quiet()
+    quiet()
     results: dict[str, Result] = {}
     with tempfile.TemporaryDirectory(prefix="fleet-known-hosts-") as folder:
-        hosts = [(target.host, _ssh(target, Path(folder))) for target in wanted]
+        hosts = [(target.host, ssh_data(target, Path(folder))) for target in wanted]
         inventory = Inventory((hosts, {}))  # type: ignore[no-untyped-call]
         state = State(inventory, Config(CONNECT_TIMEOUT=CONNECT_SECONDS, PARALLEL=len(wanted)))  # type: ignore[no-untyped-call]
 
@@ -116,28 +100,6 @@ def run(
     return {name: results[name] for name in names}
 
 
-def _ssh(target: Target, folder: Path) -> dict[str, Any]:
-    known = folder / target.host
-    where = target.address if target.port == 22 else f"[{target.address}]:{target.port}"
-    key = " ".join(target.host_key.split()[:2]) if target.host_key else None
-    known.write_text(f"{where} {key}\n" if key else "")
-    data: dict[str, Any] = {
-        "ssh_hostname": target.address,
-        "ssh_port": target.port,
-        "ssh_known_hosts_file": str(known),
-        "ssh_strict_host_key_checking": "yes" if key else "accept-new",
-        # The operator's own ssh configuration must not decide where a fleet's host is found.
-        "ssh_config_file": "/dev/null",
-        "ssh_look_for_keys": False,
-        "ssh_paramiko_connect_kwargs": {
-            "banner_timeout": CONNECT_SECONDS,
-            "auth_timeout": 2 * CONNECT_SECONDS,
-            "channel_timeout": 2 * CONNECT_SECONDS,
-        },
-    }
-    return data | ({"ssh_key": target.key_path} if target.key_path else {})
-
-
 def _one(state: State, target: Target, mode: Mode) -> Result:
     """One host from connect to verdict; whatever happens becomes its result."""
     started = time.monotonic()
@@ -147,7 +109,7 @@ def _one(state: State, target: Target, mode: Mode) -> Result:
     try:
         desired = parse(target.layer, target.desired)
         with gevent.Timeout(limit, TimeoutError(f"no end after {limit} s")):
-            result.user = _connect(host, target)
+            result.user = connect(host, target)
             result.reachable = True
             state.activate_host(host)
             with ctx_host.use(host):
@@ -168,44 +130,10 @@ def _one(state: State, target: Target, mode: Mode) -> Result:
         # Any surprise belongs to this host alone; its kind is named, so that it can be found and given a sentence.
         result.error = f"unexpected {type(error).__name__}: {error}"
     finally:
-        _hang_up(host)
+        hang_up(host)
     result.ok = result.error is None
     result.seconds = round(time.monotonic() - started, 3)
     return result
-
-
-def _connect(host: Host, target: Target) -> str:
-    """Log in as the first user that is let in."""
-    refusals = []
-    for user in target.users:
-        # The connector took its copy of the host's data when the host was made.
-        host.connector.data["ssh_user"] = user
-        host.data._sudo = target.become and user != "root"
-        try:
-            host.connect(show_errors=False, raise_exceptions=True)
-        except ConnectError as error:
-            if not str(error).startswith("Authentication error"):
-                raise FailedError(_unreachable(target, str(error))) from None
-            refusals.append(user)
-            continue
-        _notice_silence(host)
-        return user
-    raise FailedError(f"login refused to {' and to '.join(refusals)}: is the operator's key on the host?")
-
-
-def _notice_silence(host: Host) -> None:
-    """A host that falls silent in the middle of a long step is given up soon, not when the step's own time is over."""
-    transport = host.connector.client.get_transport()  # type: ignore[attr-defined]
-    transport.set_keepalive(SILENCE_SECONDS // 4)
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    if option is not None:
-        transport.sock.setsockopt(socket.IPPROTO_TCP, option, SILENCE_SECONDS * 1000)
-
-
-def _unreachable(target: Target, text: str) -> str:
-    if "host key" in text.lower():
-        return f"host key of {target.address} is not the recorded one: if the host was rebuilt, record its new key"
-    return f"unreachable: {target.address} port {target.port}: {text}"
 
 
 def _read(desired: AnyDesired, target: Target, result: Result) -> None:
@@ -256,26 +184,6 @@ def _reason(host: Host, meta: Any) -> str:
         return f"the host broke off, or was silent for {SILENCE_SECONDS} s"
     lines = [line.strip() for line in (meta.stderr_lines or meta.stdout_lines) if line.strip()]
     return " / ".join(lines[-3:]) if lines else "no word from the host within the time for a step"
-
-
-def _hang_up(host: Host) -> None:
-    client = getattr(host.connector, "client", None)
-    if client is not None:
-        client.close()
-    host.connected = False
-
-
-def _no_password(*_: object) -> str:
-    raise PyinfraError("sudo asks for a password: the login must be allowed to use sudo without one")
-
-
-def _quiet() -> None:
-    """pyinfra speaks to a terminal and may ask it for a password; a worker has none."""
-    logger = logging.getLogger("pyinfra")
-    logger.handlers, logger.propagate = [logging.NullHandler()], False
-    logging.getLogger("paramiko").handlers = [logging.NullHandler()]
-    logging.getLogger("paramiko").propagate = False
-    connector_util.__dict__["getpass"] = _no_password
 
 
 def main() -> int:

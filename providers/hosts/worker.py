@@ -39,7 +39,8 @@ def main() -> int:
     # Results go out on the real standard output; whatever a library prints must not get between them.
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    from hostconfig.run import Result, Target, run
+    from hostconfig.connecting import Target
+    from hostconfig.run import Result, run
 
     targets = [
         Target(**{**item, "users": tuple(item["users"]), "acknowledged": tuple(item["acknowledged"])})

@@ -36,7 +36,7 @@ check: tools tools-official lint ## Format, lint, types, the fleets' data, unit 
 
 test: check ## Everything: check first, then real servers on the loopback and the rehearsal from bare test hosts up
 	@$(INSTALL) debian servers
-	@$(PLACES) && $(OPTIONS) python -m pytest -m "servers or rehearsal" $(TESTS)
+	@$(PLACES) && $(OPTIONS) python -m pytest -n 2 --dist loadscope -v -m "servers or rehearsal" $(TESTS)
 
 preview: tools ## The preview of prod on the embedded cloud: no credentials, no root, any machine
 	@$(PLACES) && $(OPTIONS) python -m rehearsal preview prod

@@ -37,8 +37,10 @@ def binary(name: str) -> str:
 def free_ports(count: int) -> list[int]:
     """Ports nobody listens on. Below the kernel's own range, so that no connection takes one meanwhile."""
     found: list[int] = []
-    start = 21000 + os.getpid() * 37 % 8000
-    for port in range(start, start + 3000):
+    # A range for each process of a run, and another start for each run.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    for number in range(2500):
+        port = 21000 + worker * 2500 + (os.getpid() * 37 + number) % 2500
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             try:
                 tcp.bind(("127.0.0.1", port))

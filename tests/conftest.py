@@ -16,6 +16,7 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
         return "the rehearsal" if nodeid.startswith("tests/rehearsal/") else "beside it"
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SideBySide | None:
     """For `--dist loadscope`; unit tests are spread one by one."""
     return SideBySide(config, log) if config.getoption("dist") == "loadscope" else None

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from model import load
 from providers.base.resource import ProviderError
 from providers.base.values import Bag
 from providers.netauth.tokens import Tokens
-from servers import Api, tokens
+from servers import Api, ApiError, tokens
 from tests.cli.github_api import TOKEN as GITHUB
 from tests.cli.leavers import World, known_to_directory, servers, world
 from tests.cli.rosters import DAY, edit, everything, project, text
@@ -170,6 +171,25 @@ def test_an_up_ends_the_tokens_of_who_left_and_of_who_may_less(world: World, mon
     resource.update("tokens", later, later, inputs, preview=False)
     with pytest.raises(ProviderError, match="tokens of bo, gus may still be good: VAULT_TOKEN is not set"):
         resource.update("tokens", inputs, inputs, later, preview=False)
+
+
+def test_a_token_that_vault_ends_at_the_same_moment_counts_as_ended(world: World) -> None:
+    class Late(Api):
+        def delete(self, path: str, body: Any = None, **params: Any) -> Any:
+            super().delete(path, body, **params)
+            return super().delete(path, body, **params)
+
+    roles = token_roles(load(ROOT / "stacks" / "local"))
+    his = world.enter("bo")
+    assert world.works(his) == ["vault", "nomad", "consul"]
+    ends = {"nomad": tokens.nomad_tokens, "consul": tokens.consul_tokens}
+    for api in (world.held.nomad, world.held.consul):
+        (said,) = ends[api.system](Late(api.system, api.address, api._token), roles[api.system], ["bo"])
+        assert re.fullmatch(f"deleted [0-9]+ {api.system.title()} tokens? of bo", said)
+    assert world.works(his) == ["vault"]
+    one = world.held.nomad.get("/v1/acl/token/self")["AccessorID"]
+    with pytest.raises(ApiError):
+        tokens._delete(Api("nomad", world.held.nomad.address, his[TOKEN["nomad"]]), one)
 
 
 def test_nobody_is_taken_for_another_with_a_name_that_looks_alike() -> None:

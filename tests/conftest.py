@@ -10,7 +10,7 @@ settings.load_profile("fleet")
 
 
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
-    """All tests of a folder that uses the machine's one rehearsal in one process, everything else in another."""
+    """What asks the one rehearsal of this machine runs in one process, everything else in another."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "the rehearsal" if nodeid.startswith("tests/rehearsal/") else "beside it"

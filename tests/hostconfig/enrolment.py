@@ -1,6 +1,6 @@
 """A small fleet in folders of one machine: each host runs its own scripts for real, joined by an ssh without a network.
 
-Only ssh is pretended (tests/rehearsal/test_certificates_hosts.py has the real one): it finds the host by its address
+Only ssh is pretended (tests/parts_live/test_certificates_hosts.py has the real one): it finds the host by its address
 and runs the command that sshd there would be held to.
 """
 

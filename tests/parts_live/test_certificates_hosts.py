@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.testhosts import base, clean, commands, hosts, packages, settings
-from tests.rehearsal.certified import HOSTS, LEAF, LOG, NAMES, ROOT, VOTERS, Fleet, inner
+from tests.parts_live.certified import HOSTS, LEAF, LOG, NAMES, ROOT, VOTERS, Fleet, inner
 
 pytestmark = [
     pytest.mark.rehearsal,

@@ -15,7 +15,7 @@ from rehearsal.testhosts.commands import execute, netns_path, tool
 from rehearsal.testhosts.settings import RehearsalError
 
 RECORD = "dns"
-READY_SECONDS = 10.0
+READY_SECONDS = 45.0
 SOA = 6
 PATIENCE_SECONDS = 1.0
 

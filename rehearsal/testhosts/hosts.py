@@ -23,7 +23,7 @@ from rehearsal.testhosts.settings import RehearsalError
 
 HERE = Path(__file__).parent
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 ORDERLY_END = """
 for one in /etc/service/*; do [ -e "$one/run" ] && set -- "$@" "$one"; done
 sv -w 3 force-stop "$@"

@@ -9,7 +9,7 @@ from rehearsal.testhosts import network, processes, settings
 from rehearsal.testhosts.commands import netns_path, tool
 from rehearsal.testhosts.settings import RehearsalError
 
-READY_SECONDS = 15.0
+READY_SECONDS = 45.0
 
 
 def current(name: str) -> processes.Process | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from components.blocks import jobs
 from model import load
 from servers import Api, ApiError
+from tests.servers.real import free_ports
 from toolchain.places import ROOT
 from toolchain.servers import servers_folder
 
@@ -45,16 +45,6 @@ server {{
 """
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for it in sockets:
-        it.bind(("127.0.0.1", 0))
-    ports = [it.getsockname()[1] for it in sockets]
-    for it in sockets:
-        it.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
 def nomad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A server of Nomad on loopback, with the namespaces of both stacks."""
@@ -62,7 +52,7 @@ def nomad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     program = str(found) if found.exists() else shutil.which("nomad")
     assert program, "no nomad: run `make test`, which builds it, or put one on PATH"
     place = tmp_path_factory.mktemp("nomad")
-    http, rpc, serf = _free_ports(3)
+    http, rpc, serf = free_ports(3)
     config = place / "agent.hcl"
     config.write_text(AGENT.format(data=place / "data", http=http, rpc=rpc, serf=serf))
     with open(place / "log", "wb") as log:

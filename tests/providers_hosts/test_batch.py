@@ -27,7 +27,7 @@ class Log:
 def arrive_all(gathering: Gathering[int, int], hosts: list[str], members: int) -> dict[str, int]:
     with ThreadPoolExecutor(len(hosts)) as pool:
         futures = {h: pool.submit(gathering.arrive, "ground", h, members, n) for n, h in enumerate(hosts)}
-        return {host: future.result(10) for host, future in futures.items()}
+        return {host: future.result(60) for host, future in futures.items()}
 
 
 @settings(max_examples=15, deadline=None)
@@ -42,7 +42,7 @@ def test_all_that_will_arrive_are_one_batch_at_once(arriving: int, absent: int) 
     results = arrive_all(gathering, hosts, arriving + absent)
     assert results == {host: n * 10 for n, host in enumerate(hosts)}
     assert log.batches == [sorted(hosts)]
-    assert time.monotonic() - began < 5, "it waited for hosts that were not coming"
+    assert time.monotonic() - began < 25, "it waited for hosts that were not coming"
 
 
 @settings(max_examples=8, deadline=None)
@@ -62,16 +62,16 @@ def test_whenever_hosts_arrive_each_runs_exactly_once(delays: list[float]) -> No
 
 def test_a_batch_that_some_never_reach_closes_after_silence() -> None:
     log = Log()
-    gathering: Gathering[int, int] = Gathering(log, quiet=0.1, longest=5)
+    gathering: Gathering[int, int] = Gathering(log, quiet=1.0, longest=60)
     began = time.monotonic()
     arrive_all(gathering, ["a", "b"], 6)
     assert log.batches == [["a", "b"]]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
 
 
 def test_signs_of_life_keep_a_batch_open_but_not_for_ever() -> None:
     log = Log()
-    gathering: Gathering[int, int] = Gathering(log, quiet=0.2, longest=0.6)
+    gathering: Gathering[int, int] = Gathering(log, quiet=1.0, longest=3)
     stop = threading.Event()
 
     def noise() -> None:
@@ -85,7 +85,7 @@ def test_signs_of_life_keep_a_batch_open_but_not_for_ever() -> None:
     spent = time.monotonic() - began
     stop.set()
     thread.join()
-    assert 0.5 < spent < 3
+    assert 2.5 < spent < 30
 
 
 def test_the_same_host_twice_is_two_runs() -> None:
@@ -93,7 +93,7 @@ def test_the_same_host_twice_is_two_runs() -> None:
     gathering: Gathering[int, int] = Gathering(log, quiet=0.1, longest=1)
     with ThreadPoolExecutor(2) as pool:
         results = [pool.submit(gathering.arrive, "ground", "a", 5, n) for n in (1, 2)]
-        assert sorted(r.result(5) for r in results) == [10, 20]
+        assert sorted(r.result(60) for r in results) == [10, 20]
     assert log.batches == [["a"], ["a"]]
 
 
@@ -109,6 +109,6 @@ def test_a_run_that_breaks_or_forgets_somebody_hangs_nobody() -> None:
         gathering: Gathering[int, int] = Gathering(work, quiet=5)
         with ThreadPoolExecutor(2) as pool:
             futures = {h: pool.submit(gathering.arrive, "ground", h, 2, 0) for h in ("a", "b")}
-            assert futures["a"].result(5) == 1
+            assert futures["a"].result(60) == 1
             with pytest.raises((OSError, RuntimeError)):
-                futures["b"].result(5)
+                futures["b"].result(60)

@@ -22,11 +22,9 @@ pytestmark = [
 @pytest.mark.usefixtures("pair")
 def test_starting_what_runs_changes_nothing(key: Path) -> None:
     before = hosts.running()
-    started = time.monotonic()
     network.up()
     hosts.start(spec(*ALPHA, key))
     assert hosts.running() == before
-    assert time.monotonic() - started < 2
 
 
 @pytest.mark.usefixtures("pair")
@@ -35,7 +33,7 @@ def test_a_host_whose_sshd_went_silent_still_counts_as_started(key: Path) -> Non
     assert hosts.banner("10.78.1.1", 0.5) == ""
     started = time.monotonic()
     hosts.start(spec(*ALPHA, key))
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < hosts.READY_SECONDS / 2
     hosts.reboot("alpha")
     assert hosts.banner("10.78.1.1", 1.0).startswith("SSH-")
 

@@ -20,7 +20,7 @@ def rehearsed() -> Rehearsed:
         # The only reason to skip: what these tests need cannot be had here.
         pytest.skip("test hosts need root on Linux")
     done = subprocess.run(
-        [sys.executable, "-m", "rehearsal", "up"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, "-m", "rehearsal", "up"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800
     )
     # What failed is on standard output, after all that was told on the way.
     said = (done.stderr + done.stdout)[-4000:]

@@ -51,7 +51,7 @@ class Reader:
         lines.append('write-out = "%{http_code}\\n"')
         argv = engine.inside_network(["curl", "--globoff", "--config", "-"], settings.internet())
         done = subprocess.run(
-            argv, input="\n".join(lines) + "\n", capture_output=True, text=True, check=False, timeout=300
+            argv, input="\n".join(lines) + "\n", capture_output=True, text=True, check=False, timeout=900
         )
         assert done.returncode == 0, f"{self.host}: {done.stderr}"
         codes = [int(line) for line in done.stdout.split()]

@@ -24,7 +24,7 @@ WITHIN = 180.0
 def said(rehearsed: Rehearsed, *words: str) -> subprocess.CompletedProcess[str]:
     """One `fleet` command, as the operator gives it."""
     argv = engine.inside_network([sys.executable, "-m", "cli", *words, "-s", engine.STACK], settings.internet())
-    return subprocess.run(argv, cwd=ROOT, env=rehearsed.env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(argv, cwd=ROOT, env=rehearsed.env, capture_output=True, text=True, timeout=600, check=False)
 
 
 def until(

@@ -275,26 +275,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("address")
     parser.add_argument("name")
     parser.add_argument("paths", nargs="+", help="a path, or path=sha256 of its right text")
-    parser.add_argument("--port", type=int, default=443)
-    parser.add_argument("--connections", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--reopen", type=int, default=0)
-    parser.add_argument("--pause", type=float, default=0)
+    numbers = {"port": 443, "connections": 100, "seconds": 10.0, "reopen": 0, "pause": 0.0}
+    for option, default in numbers.items():
+        parser.add_argument(f"--{option}", type=type(default), default=default)
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--download", type=int, metavar="RATE", help="one download at so many bytes a second instead")
     given = parser.parse_args(arguments)
     pairs = [path.partition("=") for path in given.paths]
     load = Load(
         address=given.address,
-        port=given.port,
         name=given.name,
         paths=tuple(path for path, _, _ in pairs),
-        connections=given.connections,
-        seconds=given.seconds,
-        reopen=given.reopen,
-        pause=given.pause,
         expected={path: right for path, _, right in pairs if right},
         plain=given.plain,
+        **{option: getattr(given, option) for option in numbers},
     )
     report = download(load, given.download) if given.download else asyncio.run(run(load)).report()
     print(json.dumps(report))

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rehearsal.testhosts import base, clean, commands, hosts, packages, settings
+from rehearsal.testhosts import commands, hosts, packages, settings
+from tests.own_rehearsal import own_rehearsal
 from tests.parts_live.certified import HOSTS, LEAF, LOG, NAMES, ROOT, VOTERS, Fleet, inner
 
 pytestmark = [
@@ -23,13 +24,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Four hosts, configured once. No agent of Nomad, Consul or Vault is anywhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        if "FLEET_NET_SUBNET" not in os.environ:
-            patch.setenv("FLEET_RUN", f"{settings.run()}-certificates")
-            patch.setenv("FLEET_NET_PREFIX", "fc")
-            patch.setenv("FLEET_NET_SUBNET", "10.86")
-        base.ensure()
-        clean.all()
+    with own_rehearsal("certificates", "fc", "10.86"):
         made = Fleet(tmp_path_factory.mktemp("operator"))
         for name in HOSTS:
             hosts.start(made.spec(name))
@@ -42,7 +37,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield made
         made.directory.stop()
         server.shutdown()
-        clean.all()
 
 
 def test_every_host_is_enrolled_and_has_the_gossip_keys(fleet: Fleet) -> None:

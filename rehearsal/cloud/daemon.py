@@ -193,7 +193,7 @@ def _alive(path: Path) -> bool:
     return False
 
 
-def ask(path: Path, request: dict[str, Any], *, timeout: float = 5.0) -> dict[str, Any]:
+def ask(path: Path, request: dict[str, Any], *, timeout: float = 30.0) -> dict[str, Any]:
     """Ask a running daemon one thing."""
     import socket
 

@@ -43,7 +43,7 @@ def line(upstream: str, *, ago: float = 5, status: int = 200, host: str = "x.fle
 
 def script(front: Path, *addresses: str, began: float = 0) -> subprocess.CompletedProcess[str]:
     words = [str(front / "state"), str(front / "logs"), str(SETTLED), f"{began:.0f}", *(addresses or (HERE,))]
-    return subprocess.run(["sh", "-c", SCRIPT, "compare", *words], capture_output=True, text=True, timeout=20)
+    return subprocess.run(["sh", "-c", SCRIPT, "compare", *words], capture_output=True, text=True, timeout=60)
 
 
 def counted(front: Path, began: float = 0) -> Mapping[tuple[str, str], Counter[str]]:

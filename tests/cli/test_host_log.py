@@ -21,7 +21,7 @@ def logs(tmp_path: Path) -> Path:
 
 def script(logs: Path, lines: int, *services: str) -> subprocess.CompletedProcess[str]:
     words = ["sh", "-c", SCRIPT, "log", str(lines), "no", str(logs), *services]
-    return subprocess.run(words, capture_output=True, text=True, timeout=20)
+    return subprocess.run(words, capture_output=True, text=True, timeout=60)
 
 
 def test_all_of_the_fleets_own_come_with_their_name(logs: Path) -> None:

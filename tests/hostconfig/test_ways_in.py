@@ -202,7 +202,7 @@ def test_answers_come_as_they_are_made(plant: Plant) -> None:
 
     def slowly(handler: http.server.BaseHTTPRequestHandler) -> bool:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
-        assert more.wait(10)
+        assert more.wait(60)
         handler.wfile.write(b"4\r\nlast\r\n0\r\n\r\n")
         return True
 

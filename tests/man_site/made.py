@@ -243,7 +243,7 @@ def serving(program: Path, tree: Path, *words: str) -> Iterator[Site]:
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     site = Site(port, child)
     try:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while True:
             try:
                 site.get("/-/healthy")

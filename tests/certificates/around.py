@@ -39,7 +39,7 @@ class Zones(World):
         self.config.write_text("\n".join([*lines, "zone:", f'  name: "{ZONE}"', f'  zonefile: "{ZONE}.zone"', ""]))
         with (run / "dns" / "log").open("a") as log:
             self.process = subprocess.Popen(["nsd", "-d", "-c", str(self.config)], stdout=log, stderr=log)
-        for _ in range(100):
+        for _ in range(1200):
             if self._told("status") == 0:
                 return
             time.sleep(0.05)
@@ -105,7 +105,8 @@ class Around:
         with (self.folder / "pebble.log").open("a") as log:
             self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         context = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
-        for _ in range(100):
+        # Its keys are RSA, and take a busy machine some seconds.
+        for _ in range(1200):
             try:
                 with urllib.request.urlopen(
                     f"https://127.0.0.1:{self.management}/roots/0", context=context, timeout=5
@@ -114,6 +115,7 @@ class Around:
                     return
             except OSError:
                 time.sleep(0.05)
+        self.stop()
         raise AssertionError((self.folder / "pebble.log").read_text())
 
     def stop(self) -> None:

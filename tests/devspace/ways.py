@@ -41,7 +41,7 @@ def by_agent(it: Attempt) -> Result:
     sock = str(it.folder / "agent")
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
     try:
-        for _ in range(50):
+        for _ in range(1200):
             if Path(sock).exists():
                 break
             time.sleep(0.05)

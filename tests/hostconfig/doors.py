@@ -147,7 +147,7 @@ class Door:
 
     def wait(self) -> None:
         """Until it listens."""
-        for _ in range(100):
+        for _ in range(1200):
             with contextlib.suppress(OSError), socket.create_connection((self.address, HTTPS), timeout=1):
                 return
             assert self.process.poll() is None, self.log.read_text()

@@ -77,10 +77,12 @@ class Directory:
         env = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PATH": "/usr/bin:/bin"}
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-        for _ in range(100):
+        # Its keys are RSA, and take a busy machine some seconds.
+        for _ in range(1200):
             if self.root():
                 return
             time.sleep(0.05)
+        self.stop()
         raise AssertionError((self.folder / "log").read_text())
 
     def root(self) -> str:

@@ -287,7 +287,7 @@ def rigged(count: int) -> Iterator[Rig]:
 
 
 def _wait(rig: Rig) -> None:
-    for _ in range(100):
+    for _ in range(600):
         try:
             rig.refresh()
         except AssertionError as error:

@@ -29,7 +29,7 @@ def test_the_screen_fits_a_phone_and_names_what_is_wrong(operator: Plane, fleet:
         wait_for("the failure", lambda: "Exit Code: 9" in " ".join(fleet("status").out.split()), 20)
         began = time.monotonic()
         ran = fleet("status")
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 6
         assert ran.code == 1
         assert max(len(line) for line in ran.out.splitlines()) <= 40
         text = " ".join(ran.out.replace("! ", "").split())
@@ -54,7 +54,7 @@ def test_a_system_that_hangs_or_is_off_is_said_in_time(operator: Plane, dead: st
         for address in (silent, f"http://127.0.0.1:{free_ports(1)[0]}"):
             began = time.monotonic()
             done = program(operator, "status", **{variable: address})
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 7.5  # 6 s and the start of the interpreter
             assert done.returncode == 1
             part = done.stdout.split(dead.upper())[1].splitlines()
             assert part[1].startswith("! no answer")

@@ -76,7 +76,7 @@ def test_one_control_host_off_is_said_and_the_rest_works(
     try:
         began = time.monotonic()
         ran = fleet("status")
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 6
         text = " ".join(ran.out.split())
         assert "2 of 3 open" in text
         assert "a-grq-nl: " in text

@@ -238,7 +238,7 @@ def test_the_loop_stops_at_once_when_told(fleet: Fleet) -> None:
     said = [loop.stdout.readline() for _ in range(3)]
     assert any("signed nothing" in line for line in said)
     loop.terminate()
-    assert loop.wait(timeout=30) == 0
+    assert loop.wait(timeout=5) == 0
     loop.stdout.close()
 
 

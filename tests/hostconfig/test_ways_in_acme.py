@@ -209,7 +209,7 @@ def test_the_loop_tries_again_soon_and_the_last_good_certificate_is_served_meanw
     while "new certificate" not in (line := loop.stdout.readline()):
         assert line, "the loop ended"
     loop.terminate()
-    assert loop.wait(timeout=30) == 0
+    assert loop.wait(timeout=5) == 0
     loop.stdout.close()
     root = directory.root()
     assert served(door, root)

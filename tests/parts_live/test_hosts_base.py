@@ -51,7 +51,7 @@ def test_a_killed_build_leaves_nothing_that_goes_on_and_the_next_one_completes(
         assert mentioning(str(tmp_path))
         child.kill()
         child.wait()
-        wait_for("the end of all that the build began", lambda: not mentioning(str(tmp_path)))
+        wait_for("the end of all that the build began", lambda: not mentioning(str(tmp_path)), 5.0)
         assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
         assert not base.path().exists()
     said: list[str] = []

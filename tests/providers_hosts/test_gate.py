@@ -121,6 +121,6 @@ def test_consul_loses_its_quorum_and_finds_it_again(gate: Gate, tmp_path: Path) 
         two.stop()
         began = time.monotonic()
         assert "no server leads" in refusal(gate, {**asked, "deadline_seconds": 3})
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 12
         two.start()
         assert gate.update("consul", asked, {}, {**asked, "digest": "3"}, preview=False)["ready"] is True

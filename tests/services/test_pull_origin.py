@@ -106,7 +106,7 @@ def test_an_origin_that_falls_silent_or_breaks_off_after_any_number_of_bytes(end
             setattr(ground.way, end, count)
             began = time.monotonic()
             failed = ground.pull(stall="1s") != 0
-            assert time.monotonic() - began < 60
+            assert time.monotonic() - began < 15
             ended[failed] += 1
             assert ground.is_old(index, record) if failed else ground.is_new()
             if not failed:
@@ -126,7 +126,7 @@ def test_an_origin_that_is_too_slow_is_left_in_time_and_the_next_pull_goes_on(gr
     ground.way.slow = (4096, 0.02)
     began = time.monotonic()
     assert ground.pull(within="4s") == 124
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 8
     assert ground.is_old(index, record)
     ground.way.heal()
     assert ground.pull() == 0

@@ -22,9 +22,11 @@ pytestmark = [
 @pytest.mark.usefixtures("pair")
 def test_starting_what_runs_changes_nothing(key: Path) -> None:
     before = hosts.running()
+    started = time.monotonic()
     network.up()
     hosts.start(spec(*ALPHA, key))
     assert hosts.running() == before
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.usefixtures("pair")

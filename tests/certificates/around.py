@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import ssl
 import subprocess
 import time
-import urllib.request
 from pathlib import Path
 
 from rehearsal.cloud import records_api
 from rehearsal.cloud.store import Record
 from rehearsal.cloud.world import World
 from rehearsal.cloud.zones import write_zones
-from tests.hostconfig.enrolment import openssl
+from tests.pebble import Pebble
 from tests.servers.real import free_ports
 
 ZONE = "fleet.example"
@@ -65,63 +62,19 @@ class Zones(World):
         self.process.wait(10)
 
 
-class Around:
+class Around(Pebble):
     """The authority, the interface and the DNS server."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        self.folder = folder
-        dns, api, self.directory_port, self.management = free_ports(4)
-        new = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        out = ["-keyout", str(folder / "cert.key"), "-out", str(folder / "cert.pem")]
-        openssl("req", *new, "-subj", "/CN=around", "-addext", "subjectAltName=IP:127.0.0.1", *out)
+        dns, api, port, management = free_ports(4)
+        super().__init__(folder, port, management, dns)
         (folder / "token").write_text(TOKEN + "\n")
         self.zones = Zones(folder / "cloud", dns)
         self.api = records_api.serve(self.zones, ("127.0.0.1", api), folder)
         self.name_servers = f"127.0.0.1#{dns}"
         self.api_url = f"https://127.0.0.1:{api}"
-        self.directory = f"https://127.0.0.1:{self.directory_port}/dir"
         self.start()
-
-    @property
-    def trust(self) -> str:
-        """Whom to trust for the directory and the interface."""
-        return (self.folder / "cert.pem").read_text()
-
-    def start(self) -> None:
-        """Start the authority, with an empty memory. What it issues is good for five years."""
-        settings = {
-            "listenAddress": f"127.0.0.1:{self.directory_port}",
-            "managementListenAddress": f"127.0.0.1:{self.management}",
-            "certificate": str(self.folder / "cert.pem"),
-            "privateKey": str(self.folder / "cert.key"),
-            "httpPort": 1,
-            "tlsPort": 1,
-        }
-        (self.folder / "pebble.json").write_text(json.dumps({"pebble": settings}))
-        command = ["pebble", "-config", str(self.folder / "pebble.json")]
-        command += ["-dnsserver", f"127.0.0.1:{self.zones.port}"]
-        env = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PATH": "/usr/bin:/bin"}
-        with (self.folder / "pebble.log").open("a") as log:
-            self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-        context = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
-        # Its keys are RSA, and take a busy machine some seconds.
-        for _ in range(1200):
-            try:
-                with urllib.request.urlopen(
-                    f"https://127.0.0.1:{self.management}/roots/0", context=context, timeout=5
-                ) as answer:
-                    self.root = str(answer.read().decode())
-                    return
-            except OSError:
-                time.sleep(0.05)
-        self.stop()
-        raise AssertionError((self.folder / "pebble.log").read_text())
-
-    def stop(self) -> None:
-        """End the authority."""
-        self.process.terminate()
-        self.process.wait(10)
 
     def close(self) -> None:
         """End everything."""

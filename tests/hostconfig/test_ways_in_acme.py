@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import pytest
 from hostconfig import ways_in
 from tests.hostconfig.doors import HOSTS, HTTP, NAMES, PLATFORM, Authority, Door, desired
 from tests.hostconfig.enrolment import openssl
+from tests.pebble import Pebble
 
 A, B, _ = HOSTS
 pytestmark = pytest.mark.servers
@@ -50,54 +49,14 @@ def answer_names(addresses: list[str]) -> socket.socket:
     return line
 
 
-class Directory:
-    """Pebble, a certificate authority for tests, with a certificate of its own that no system knows."""
+class Directory(Pebble):
+    """An authority that finds every name at one host."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        self.folder = folder
         self.dns = answer_names([HOSTS[A]])
-        new = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        out = ["-keyout", str(folder / "key"), "-out", str(folder / "trust.pem")]
-        openssl("req", *new, "-subj", "/CN=pebble", "-addext", "subjectAltName=IP:127.0.0.1", *out)
-        settings = {
-            "listenAddress": f"127.0.0.1:{DIRECTORY}",
-            "managementListenAddress": f"127.0.0.1:{MANAGEMENT}",
-            "certificate": str(folder / "trust.pem"),
-            "privateKey": str(folder / "key"),
-            "httpPort": HTTP,
-            "tlsPort": 24443,
-        }
-        (folder / "config").write_text(json.dumps({"pebble": settings}))
+        super().__init__(folder, DIRECTORY, MANAGEMENT, DNS, http=HTTP, tls=24443)
         self.start()
-
-    def start(self) -> None:
-        """Start it, with an empty memory."""
-        command = ["pebble", "-config", str(self.folder / "config"), "-dnsserver", f"127.0.0.1:{DNS}"]
-        env = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PATH": "/usr/bin:/bin"}
-        with (self.folder / "log").open("a") as log:
-            self.process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-        # Its keys are RSA, and take a busy machine some seconds.
-        for _ in range(1200):
-            if self.root():
-                return
-            time.sleep(0.05)
-        self.stop()
-        raise AssertionError((self.folder / "log").read_text())
-
-    def root(self) -> str:
-        """The root that browsers would trust; empty while it does not answer."""
-        context = ssl.create_default_context(cafile=str(self.folder / "trust.pem"))
-        try:
-            with urllib.request.urlopen(f"https://127.0.0.1:{MANAGEMENT}/roots/0", context=context, timeout=5) as it:
-                return str(it.read().decode())
-        except OSError:
-            return ""
-
-    def stop(self) -> None:
-        """End it."""
-        self.process.terminate()
-        self.process.wait(10)
 
     def close(self) -> None:
         """End it and its names."""
@@ -123,15 +82,14 @@ def opened(folder: Path, own: str, directory: Directory) -> Door:
     """A control host with everything that fleet-acme needs."""
     if not (folder / "authority").exists():
         Authority(folder / "authority", "ours")
-    trust = (directory.folder / "trust.pem").read_text()
-    wish = desired(own, directory=f"https://127.0.0.1:{DIRECTORY}/dir", trust=trust).ways_in
+    wish = desired(own, directory=directory.directory, trust=directory.trust).ways_in
     assert wish is not None
     made = Door(folder / own, own, (folder / "authority" / "ca.pem").read_text(), wish)
     place = made.place
     for path, text in {
         place.conf: ways_in.dehydrated_conf(wish, place),
         place.domains: ways_in.domains(wish),
-        place.trusted: trust,
+        place.trusted: directory.trust,
     }.items():
         Path(path).write_text(text)
     Path(place.lock).parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hostconfig import pki
 from hostconfig.desired import Desired, Pki, parse
 from hostconfig.parts import Platform
@@ -151,3 +153,11 @@ def openssl(*words: str, given: str | None = None) -> str:
 def _name(kind: str, number: int) -> str:
     said = subprocess.run(["getent", kind, str(number)], text=True, capture_output=True, check=True).stdout
     return said.split(":")[0]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    """Every host configured, and none enrolled yet."""
+    made = Fleet(tmp_path)
+    made.apply()
+    return made

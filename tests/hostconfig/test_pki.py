@@ -11,20 +11,14 @@ import pytest
 
 from hostconfig import pki
 from hostconfig.pki import alternative_names
-from tests.hostconfig.enrolment import HOSTS, VOTERS, Fleet, address, openssl
+from tests.hostconfig.enrolment import HOSTS, VOTERS, Fleet, address, fleet, openssl
 from tests.hostconfig.platforms import PLATFORMS
 
+__all__ = ["fleet"]
 GOLDEN = Path(__file__).parents[1] / "golden" / "hostconfig"
 LEAF, KEY, CA = "etc/fleet/pki/leaf.pem", "etc/fleet/pki/leaf.key", "etc/fleet/pki/ca.pem"
 GOSSIP = "etc/fleet/gossip/"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
-    made = Fleet(tmp_path)
-    made.apply()
-    return made
 
 
 def issuer(fleet: Fleet, host: str) -> str:

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import stat
-from pathlib import Path
 
-import pytest
+from tests.hostconfig.enrolment import HOSTS, VOTERS, Fleet, fleet
 
-from tests.hostconfig.enrolment import HOSTS, VOTERS, Fleet
-
+__all__ = ["fleet"]
 GOSSIP = "etc/fleet/gossip/"
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
-    made = Fleet(tmp_path)
-    made.apply()
-    return made
 
 
 def test_gossip_keys_are_born_once_every_control_host_has_none(fleet: Fleet) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -16,9 +15,8 @@ import pytest
 from components.blocks import jobs
 from model import load
 from servers import Api, ApiError
-from tests.servers.real import free_ports
+from tests.servers.real import binary, free_ports
 from toolchain.places import ROOT
-from toolchain.servers import servers_folder
 
 pytestmark = pytest.mark.rehearsal
 
@@ -48,16 +46,13 @@ server {{
 @pytest.fixture(scope="module")
 def nomad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A server of Nomad on loopback, with the namespaces of both stacks."""
-    found = servers_folder() / "bin" / "nomad"
-    program = str(found) if found.exists() else shutil.which("nomad")
-    assert program, "no nomad: run `make test`, which builds it, or put one on PATH"
     place = tmp_path_factory.mktemp("nomad")
     http, rpc, serf = free_ports(3)
     config = place / "agent.hcl"
     config.write_text(AGENT.format(data=place / "data", http=http, rpc=rpc, serf=serf))
     with open(place / "log", "wb") as log:
         agent = subprocess.Popen(
-            [program, "agent", "-config", str(config)],
+            [binary("nomad"), "agent", "-config", str(config)],
             stdout=log,
             stderr=log,
             env={"PATH": os.environ["PATH"], "HOME": str(place)},

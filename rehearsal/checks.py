@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,15 +26,17 @@ from model import Fleet
 
 # No stack of the rehearsal opens it, and nothing there uses it.
 CLOSED_PORT = 5999
+# What must answer has this long: machines are shared. What must be shut is tried for less.
+ANSWER_SECONDS = 15.0
 ACCOUNT = "deploy"
 LISTEN = (
     "use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => shift, Listen => 5, ReuseAddr => 1) or exit 1;"
-    ' alarm 20; while (my $c = $s->accept) { print $c "fleet\\n"; close $c }'
+    ' alarm 120; while (my $c = $s->accept) { print $c "fleet\\n"; close $c }'
 )
 HEAR = (
-    "use IO::Socket::INET; alarm 3;"
-    " my $s = IO::Socket::INET->new(PeerAddr => q(127.0.0.1), PeerPort => shift, Timeout => 2)"
-    " or exit 1; exit(<$s> ne qq(fleet\\n))"
+    "use IO::Socket::INET; alarm 15; my ($p, $s) = shift;"
+    " until ($s = IO::Socket::INET->new(PeerAddr => q(127.0.0.1), PeerPort => $p, Timeout => 5)) { sleep 1 }"
+    " exit(<$s> ne qq(fleet\\n))"
 )
 
 
@@ -57,7 +60,7 @@ class Operator:
 
     def ssh(self, host: str, command: str) -> list[str]:
         """The ssh command line for a host."""
-        options = ("BatchMode=yes", "ConnectTimeout=5", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes")
+        options = ("BatchMode=yes", "ConnectTimeout=15", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes")
         words = [word for option in options for word in ("-o", option)]
         words += ["-o", f"UserKnownHostsFile={self.known_hosts}", "-F", "none", "-i", str(self.key)]
         at = self.hosts[host]
@@ -107,10 +110,10 @@ def _host(fleet: Fleet, operator: Operator, host: str) -> list[Check]:
             break
     address = str(operator.hosts[host]["ipv4"])
     if "login" in heard:
-        if not banner(address, int(operator.hosts[host]["port"])).startswith("SSH-"):
+        if not banner(address, int(operator.hosts[host]["port"]), ANSWER_SECONDS).startswith("SSH-"):
             opened.wrong.append("ssh is closed")
         # Where a service of the fleet listens already, ours could not: that somebody is reached is what counts.
-        if port and not reached(address, port):
+        if port and not reached_within(address, port, ANSWER_SECONDS):
             opened.wrong.append(f"tcp {port} of {address} is declared open, but what listens there is not reached")
         if f"listening {CLOSED_PORT}" not in heard:
             closed.wrong.append(
@@ -139,7 +142,7 @@ def script(fabric: Sequence[str], ports: Sequence[str]) -> str:
         lines.append(f"( sudo -n ping -q -c 4 -i 0.3 -W 2 {address} >/dev/null 2>&1 && echo reached {address} ) &")
         lines.append('pings="$pings $!"')
     lines.append("wait $pings")
-    lines += [f"perl -e '{HEAR}' {port} && echo listening {port}" for port in ports]
+    lines.append(f"perl -e '{HEAR}' {CLOSED_PORT} && echo listening {CLOSED_PORT}")
     # The listeners live until the asking side hangs up; their own alarm ends them where it is killed.
     lines += ["echo asked", "cat >/dev/null", "sudo -n kill $pids 2>/dev/null; true"]
     return "\n".join(lines)
@@ -172,6 +175,14 @@ def reached(address: str, port: int, seconds: float = 1.5) -> bool:
         return False
 
 
+def reached_within(address: str, port: int, seconds: float) -> bool:
+    """Whether somebody takes a connection there in a while: a listener that was told to start may not be there yet."""
+    end = time.monotonic() + seconds
+    while not (there := reached(address, port)) and time.monotonic() < end:
+        time.sleep(0.2)
+    return there
+
+
 def zones(fleet: Fleet, outputs: Mapping[str, Mapping[str, Any]], server: str) -> Check:
     """Each declared record, asked of the DNS server; value and TTL as declared, and nothing beside them."""
     check = Check("records over DNS")
@@ -195,7 +206,11 @@ def zones(fleet: Fleet, outputs: Mapping[str, Mapping[str, Any]], server: str) -
 
 def ask(server: str, owner: str, kind: str) -> set[tuple[str, int | None]]:
     """The values and TTLs that the server has for a name."""
-    answer = dns.query.udp(dns.message.make_query(owner, kind), server, timeout=3)
+    # A datagram may be lost, or late: once more, and then for longer.
+    try:
+        answer = dns.query.udp(dns.message.make_query(owner, kind), server, timeout=3)
+    except dns.exception.Timeout:
+        answer = dns.query.udp(dns.message.make_query(owner, kind), server, timeout=ANSWER_SECONDS)
     return {
         (rdata.to_text().lower() if kind in ("MX", "CNAME", "AAAA") else rdata.to_text(), int(found.ttl))
         for found in answer.answer

@@ -77,29 +77,36 @@ def _healthy(said: Mapping[str, Any]) -> int:
 
 def agents(fleet: Fleet, nomad: Api, consul: Api) -> Check:
     """A Consul agent on each host, a Nomad client on each that offers something."""
-    check = Check("agents ready")
-    check.asked = len(fleet.managed) + len(fleet.clients)
+    asked = len(fleet.managed) + len(fleet.clients)
+    return Check("agents ready", asked, _settled(lambda: [*_absent(fleet, nomad, consul)]))
+
+
+def _absent(fleet: Fleet, nomad: Api, consul: Api) -> Iterator[str]:
     alive = {m["Name"] for m in consul.get("/v1/agent/members") if m["Status"] == 1}
-    check.wrong += [f"Consul on {host} is not alive" for host in fleet.managed if host not in alive]
+    yield from (f"Consul on {host} is not alive" for host in fleet.managed if host not in alive)
     # Alive says that it gossips; that it is in the catalog says that its token holds.
     known = {node["Node"] for node in consul.get("/v1/catalog/nodes")}
-    check.wrong += [f"Consul on {host} is not in the catalog" for host in alive - known]
+    yield from (f"Consul on {host} is not in the catalog" for host in alive - known)
     ready = {n["Name"] for n in nomad.get("/v1/nodes") if n["Status"] == "ready"}
-    check.wrong += [f"Nomad on {host} is not ready" for host in fleet.clients if host not in ready]
-    return check
+    yield from (f"Nomad on {host} is not ready" for host in fleet.clients if host not in ready)
 
 
 def jobs(fleet: Fleet, nomad: Api, consul: Api) -> Check:
     """Each service that the data wants: its allocations run, its checks pass; a periodic one is waiting or has run."""
-    check = Check("services healthy")
-    wanted = {name: service for name, service in sorted(fleet.services.items()) if service.held is None}
-    check.asked = len(wanted)
+    wanted = [name for name, service in sorted(fleet.services.items()) if service.held is None]
+
+    def unwell() -> list[str]:
+        return [text for name in wanted for text in _unwell(fleet, name, nomad, consul)]
+
+    return Check("services healthy", len(wanted), _settled(unwell))
+
+
+def _settled(wrong: Callable[[], list[str]]) -> list[str]:
+    """What is wrong still, once whatever only starts has had its time."""
     end = time.monotonic() + WELL_SECONDS
-    while True:
-        check.wrong = [text for name in wanted for text in _unwell(fleet, name, nomad, consul)]
-        if not check.wrong or time.monotonic() > end:
-            return check
+    while (found := wrong()) and time.monotonic() < end:
         time.sleep(2.0)
+    return found
 
 
 def _unwell(fleet: Fleet, name: str, nomad: Api, consul: Api) -> Iterator[str]:

@@ -16,7 +16,7 @@ from model import Fleet
 from rehearsal.checks import Check
 
 STRANGER = "nobody-has-this-name.example"
-SECONDS = 5.0
+SECONDS = 15.0
 WELL_SECONDS = 90.0
 
 

@@ -63,9 +63,9 @@ class Doors:
         """The shares that the made-up holders keep."""
         return [file.read_text().strip() for file in sorted((self.folder / "shares").glob("*")) if file.is_file()]
 
-    def api(self, system: Any, token: str | None = None, host: str | None = None) -> Api:
+    def api(self, system: Any, token: str | None = None, host: str | None = None, timeout: float = 30.0) -> Api:
         """A system through a control host's public address."""
-        return self.way.own(system, host or self.way.hosts[0], token=token, timeout=30.0)
+        return self.way.own(system, host or self.way.hosts[0], token=token, timeout=timeout)
 
     def password(self, person: str) -> str:
         """A made-up person's password."""

@@ -211,7 +211,7 @@ def end_remains(name: str) -> None:
     for process in (init, holder):
         if process:
             processes.send(process, signal.SIGKILL)
-    stuck = processes.wait_gone([one for one in (init, holder) if one], 10.0)
+    stuck = processes.wait_gone([one for one in (init, holder) if one], 60.0)
     if stuck:
         raise RehearsalError(f"host {name}: process {stuck[0].pid} does not end; see /proc/{stuck[0].pid}/stack")
     (folder(name) / "pid.json").unlink(missing_ok=True)

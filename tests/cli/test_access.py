@@ -144,12 +144,12 @@ def test_each_state_is_a_line_that_says_what_is_left(state: State, line: str) ->
 def test_who_is_late_does_not_hold_the_others_up() -> None:
     never = threading.Event()
     began = time.monotonic()
-    found = ask({"quick": lambda: 1, "late": lambda: never.wait(60), "broken": lambda: 1 // 0}, 2.5)
+    found = ask({"quick": lambda: 1, "late": lambda: never.wait(60), "broken": lambda: 1 // 0}, 5)
     assert time.monotonic() - began < 30
     never.set()
     assert list(found) == ["quick", "late", "broken"]
     assert found["quick"].value == 1
-    assert "no answer within 2.5 s" in str(found["late"].error)
+    assert "no answer within 5 s" in str(found["late"].error)
     assert isinstance(found["broken"].error, ZeroDivisionError)
 
 

@@ -115,7 +115,9 @@ def test_a1_10_a_problem_in_one_stack_does_not_hide_the_other(tmp_path: Path, fl
 def test_the_projects_own_data_are_right(fleet: Callable[..., Ran]) -> None:
     ran = fleet("check")
     assert (ran.code, ran.err) == (0, "")
-    assert [line.split(":")[0] for line in ran.out.splitlines()] == ["stacks/local", "stacks/prod"]
+    # A hazard, as of a certificate that ends soon, comes with the days and makes nothing wrong.
+    said = [line for line in ran.out.splitlines() if ": hazard: " not in line]
+    assert [line.split(":")[0] for line in said] == ["stacks/local", "stacks/prod"]
 
 
 def test_a_stack_that_is_not_there_is_named(fleet: Callable[..., Ran]) -> None:

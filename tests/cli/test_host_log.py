@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -56,14 +58,13 @@ def test_what_has_no_log_is_said(logs: Path, tmp_path: Path) -> None:
 def test_a_followed_log_goes_on_after_its_file_was_turned(logs: Path) -> None:
     words = ["sh", "-c", SCRIPT, "log", "1", "yes", str(logs), "nomad", "sshd"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        assert process.stdout is not None
-        first = {process.stdout.readline() for _ in range(2)}
-        assert first == {"nomad: 2026-11-24 fleet-nomad says 5\n", "sshd: 2026-11-24 sshd says 5\n"}
-        # As svlogd does when the file is full.
-        (logs / "fleet-nomad" / "current").rename(logs / "fleet-nomad" / "@old.s")
-        (logs / "fleet-nomad" / "current").write_text("anew\n")
-        assert process.stdout.readline() == "nomad: anew\n"
-        import os
-        import signal
-
-        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            assert process.stdout is not None
+            first = {process.stdout.readline() for _ in range(2)}
+            assert first == {"nomad: 2026-11-24 fleet-nomad says 5\n", "sshd: 2026-11-24 sshd says 5\n"}
+            # As svlogd does when the file is full.
+            (logs / "fleet-nomad" / "current").rename(logs / "fleet-nomad" / "@old.s")
+            (logs / "fleet-nomad" / "current").write_text("anew\n")
+            assert process.stdout.readline() == "nomad: anew\n"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)

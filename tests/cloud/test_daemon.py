@@ -1,10 +1,12 @@
 """The daemon: its socket, its state after a restart, and the addresses it gives out."""
 
+import contextlib
 import queue
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,31 @@ from rehearsal.cloud.store import Record, Store
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(run: Path) -> subprocess.Popen[bytes]:
+Start = Callable[[Path], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a daemon; what a failed test leaves is ended."""
+    with contextlib.ExitStack() as stack:
+
+        def started(run: Path) -> subprocess.Popen[bytes]:
+            daemon = began(run)
+            stack.callback(daemon.wait)
+            stack.callback(daemon.kill)
+            return answers(run, daemon)
+
+        yield started
+
+
+def began(run: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(run), "--plan-only"]
-    daemon = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def answers(run: Path, daemon: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """The same daemon, once it serves."""
+    deadline = time.monotonic() + 60
     while True:
         try:
             ask(run / "cloud.sock", {"cmd": "ping"})
@@ -30,7 +53,7 @@ def start(run: Path) -> subprocess.Popen[bytes]:
             time.sleep(0.1)
 
 
-def test_the_daemon_serves_again_after_a_kill_and_knows_what_was(tmp_path: Path) -> None:
+def test_the_daemon_serves_again_after_a_kill_and_knows_what_was(tmp_path: Path, start: Start) -> None:
     # A path longer than the system allows for a socket.
     run = tmp_path / ("deep-" * 18)
     daemon = start(run)
@@ -38,23 +61,23 @@ def test_the_daemon_serves_again_after_a_kill_and_knows_what_was(tmp_path: Path)
     with pytest.raises(RehearsalError, match="no stand-in for 'azure'; it has: digitalocean, aws, gcp"):
         ask(run / "cloud.sock", {"cmd": "provider", "package": "azure"})
     daemon.kill()
-    daemon.wait(10)
+    daemon.wait(30)
     Store(run / "cloud").put(Record("digitalocean", "Tag", "t", "", {"name": "t"}, {"name": "t"}, 1))
     daemon = start(run)
     assert ask(run / "cloud.sock", {"cmd": "state"})["digitalocean"]["Tag"]["t"]["inputs"] == {"name": "t"}
     ask(run / "cloud.sock", {"cmd": "stop"})
-    assert daemon.wait(10) == 0
+    assert daemon.wait(30) == 0
     with pytest.raises(RehearsalError, match="start one with `make rehearsal`"):
         ask(run / "cloud.sock", {"cmd": "ping"})
 
 
-def test_one_place_has_one_daemon(tmp_path: Path) -> None:
+def test_one_place_has_one_daemon(tmp_path: Path, start: Start) -> None:
     daemon = start(tmp_path)
     command = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(tmp_path), "--plan-only"]
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (second.returncode, "is serving at" in second.stderr) == (1, True)
     ask(tmp_path / "cloud.sock", {"cmd": "stop"})
-    daemon.wait(10)
+    daemon.wait(30)
 
 
 def test_who_says_stop_is_answered_before_the_daemon_ends(tmp_path: Path) -> None:

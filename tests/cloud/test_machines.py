@@ -84,7 +84,11 @@ def test_a_host_that_fails_leaves_a_machine_that_the_state_knows(
     assert len(world.store.all("digitalocean", "Droplet")) == 1
 
 
-def test_records_made_together_are_published_together(ocean: Engine, calls: list[Any]) -> None:
+def test_records_made_together_are_published_together(
+    ocean: Engine, calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long enough for eight that come one after the other on a busy machine.
+    monkeypatch.setattr("rehearsal.cloud.world._GATHER", 1.0)
     ocean.create("digitalocean:index/domain:Domain", {"name": "a.example"})
     calls.clear()
     with ThreadPoolExecutor(8) as pool:

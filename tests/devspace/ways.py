@@ -73,14 +73,14 @@ def socks(it: Attempt) -> Result:
 
 
 def _stays(it: Attempt, *words: str, mark: str = "", seconds: float = 1.5) -> Result:
-    """A client that is to stay: let in, and still there a while later, with a mark in what it says of itself."""
+    """A client that is to stay: let in, and still there a while after there is a mark in what it says of itself."""
     child = subprocess.Popen(
         it.ssh("-N", *words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     try:
         end, since = time.monotonic() + SECONDS, 0.0
         while child.poll() is None and time.monotonic() < end:
-            if it.let_in_by_now(child):
+            if it.let_in_by_now(child) and mark in it.kept:
                 since = since or time.monotonic()
                 if time.monotonic() - since > seconds:
                     break
@@ -102,7 +102,7 @@ def tunnel(it: Attempt) -> Result:
 
 def stdio(it: Attempt) -> Result:
     argv = it.ssh("-W", f"127.0.0.1:{it.cell.door.port}")
-    out, said, _ = it.run(argv, b"\n", seconds=8)
+    out, said, _ = it.run(argv, b"\n")
     return Result(inside(said), "SSH-2.0-" in out, said)
 
 

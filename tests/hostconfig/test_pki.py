@@ -17,12 +17,14 @@ from tests.hostconfig.platforms import PLATFORMS
 __all__ = ["fleet"]
 GOLDEN = Path(__file__).parents[1] / "golden" / "hostconfig"
 LEAF, KEY, CA = "etc/fleet/pki/leaf.pem", "etc/fleet/pki/leaf.key", "etc/fleet/pki/ca.pem"
+# Names as every version of openssl writes them.
+PLAIN = ("-nameopt", "RFC2253")
 GOSSIP = "etc/fleet/gossip/"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
 def issuer(fleet: Fleet, host: str) -> str:
-    return openssl("x509", "-in", str(fleet.path(host, LEAF)), "-noout", "-issuer").split("CN = ")[1].split()[0]
+    return openssl("x509", "-in", str(fleet.path(host, LEAF)), "-noout", "-issuer", *PLAIN).split("CN=")[1].split()[0]
 
 
 def serial(fleet: Fleet, host: str) -> str:
@@ -36,8 +38,8 @@ def test_every_host_gets_a_leaf_with_its_names_that_everybody_trusts(fleet: Flee
         for other in HOSTS:
             if fleet.path(other, CA).exists():
                 openssl("verify", "-no-CApath", "-CAfile", str(fleet.path(other, CA)), leaf)
-        text = openssl("x509", "-in", leaf, "-noout", "-text")
-        assert f"Subject: CN = {host}.m.fleet.example" in text
+        text = openssl("x509", "-in", leaf, "-noout", "-text", *PLAIN)
+        assert f"Subject: CN={host}.m.fleet.example" in text
         assert f"IP Address:{address(host)}" in text
         assert ("DNS:server.global.nomad" in text) is (host in VOTERS)
         assert "TLS Web Server Authentication, TLS Web Client Authentication" in text
@@ -168,7 +170,7 @@ def test_new_names_are_asked_for_and_last_week_s_leaf_serves_until_an_authority_
     fleet.down()
     assert fleet.renew("m-hel-fi")[0]
     assert issuer(fleet, "m-hel-fi") == "c-nyc-us"
-    assert "cache.fleet.example" in openssl("x509", "-in", str(fleet.path("m-hel-fi", LEAF)), "-noout", "-text")
+    assert "cache.fleet.example" in openssl("x509", "-in", str(fleet.path("m-hel-fi", LEAF)), "-noout", "-text", *PLAIN)
 
 
 def test_an_authority_that_the_data_does_not_know_yet_is_kept_and_one_that_left_is_not(fleet: Fleet) -> None:

@@ -30,6 +30,8 @@ from tests.devspace.client import sftp
 from toolchain.places import ROOT
 
 PAUSE = 1.0
+# After so many seconds a question has no answer, which counts as if they still came in: not for long, then.
+UNANSWERED = 5.0
 # What only watches must not slow down what it watches: leavers have machines of their own, and here there is one.
 ASIDE = ("nice", "-n", "10")
 SELF = {
@@ -58,7 +60,7 @@ def place_of(fleet: Fleet) -> str:
 
 
 def sftp_of(
-    name: str, fleet: Fleet, reached: Mapping[str, Mapping[str, Any]], at: Place, connect: int = 5
+    name: str, fleet: Fleet, reached: Mapping[str, Mapping[str, Any]], at: Place, connect: int = 15
 ) -> list[str]:
     """The command line of somebody's sftp in the rehearsal's devspace. `connect`: seconds that it tries to."""
     key, address = people.key_folder(at.run) / name, reached[place_of(fleet)]["ipv4"]
@@ -98,18 +100,25 @@ class Session:
     """A live session on a host, and what sudo remembers in it."""
 
     def __init__(self, argv: list[str], secret: str) -> None:
+        self.argv, self.secret = argv, secret
+        self.heard = self.root = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Come in."""
         self.child = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         assert self.child.stdin is not None
-        self.child.stdin.write(f"{secret}\n")
-        self.child.stdin.flush()
-        self.heard = self.root = 0.0
-        threading.Thread(target=self._listen, daemon=True).start()
+        # Who is refused does not listen.
+        with contextlib.suppress(OSError):
+            self.child.stdin.write(f"{self.secret}\n")
+            self.child.stdin.flush()
+        threading.Thread(target=self._listen, args=[self.child], daemon=True).start()
 
-    def _listen(self) -> None:
-        assert self.child.stdout is not None
-        for line in self.child.stdout:
+    def _listen(self, child: subprocess.Popen[str]) -> None:
+        assert child.stdout is not None
+        for line in child.stdout:
             self.heard = time.monotonic()
             if line.strip() == "root":
                 self.root = self.heard
@@ -148,24 +157,28 @@ class Files:
     """A live session in devspace, that lists a folder every second."""
 
     def __init__(self, argv: list[str]) -> None:
-        self.child = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self.heard = 0.0
-        threading.Thread(target=self._ask, daemon=True).start()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.argv, self.heard = argv, 0.0
+        self.begin()
 
-    def _ask(self) -> None:
-        assert self.child.stdin is not None
+    def begin(self) -> None:
+        """Come in."""
+        self.child = subprocess.Popen(
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        threading.Thread(target=self._ask, args=[self.child], daemon=True).start()
+        threading.Thread(target=self._listen, args=[self.child], daemon=True).start()
+
+    def _ask(self, child: subprocess.Popen[str]) -> None:
+        assert child.stdin is not None
         with contextlib.suppress(OSError, ValueError):
-            while self.child.poll() is None:
-                self.child.stdin.write("ls\n")
-                self.child.stdin.flush()
+            while child.poll() is None:
+                child.stdin.write("ls\n")
+                child.stdin.flush()
                 time.sleep(1)
 
-    def _listen(self) -> None:
-        assert self.child.stdout is not None
-        for line in self.child.stdout:
+    def _listen(self, child: subprocess.Popen[str]) -> None:
+        assert child.stdout is not None
+        for line in child.stdout:
             # Every home shows this folder; the command itself is echoed before it is carried out.
             if "public" in line.split():
                 self.heard = time.monotonic()
@@ -239,14 +252,22 @@ class Leaver:
             lambda: login.tokens(self.control.api("vault"), self.name, self.secret, wanted)
         )
 
+    def insist(self) -> None:
+        """Once more where a session ended before it began, as on a machine that had too much to do."""
+        sessions: list[Session | Files] = [*self.sessions.values(), *filter(None, [self.files])]
+        for one in sessions:
+            if not one.heard and one.child.poll() is not None:
+                one.begin()
+
     def holds(self, system: str) -> bool:
         """Whether a token that they hold is good."""
         variable, path = SELF[system]
-        return self._asked(lambda: self.control.api(system, self.tokens[variable]).get(path))
+        return self._asked(lambda: self.control.api(system, self.tokens[variable], timeout=UNANSWERED).get(path))
 
     def vault_lets_in(self) -> bool:
         body = {"password": self.secret}
-        return self._asked(lambda: self.control.api("vault").put(f"/v1/auth/ldap/login/{self.name}", body))
+        vault = self.control.api("vault", timeout=UNANSWERED)
+        return self._asked(lambda: vault.put(f"/v1/auth/ldap/login/{self.name}", body))
 
     def directory_lets_in(self) -> bool:
         assert self.asking is not None, "nobody came in yet"

@@ -16,11 +16,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from components.roster import directory
@@ -112,7 +113,7 @@ def one(rehearsed: Rehearsed, copy: Copy, name: str, cut: str | None = None, lim
         ended = threading.Event()
         undo.callback(ended.set)
         watching = [pool.submit(way.watch, ended) for way in ways]
-        _all_work(ways, watching)
+        _all_work(leaver, ways, watching)
         if cut:
             undo.enter_context(cut_off(cut, leaver))
         leave(copy, name)
@@ -128,22 +129,22 @@ def one(rehearsed: Rehearsed, copy: Copy, name: str, cut: str | None = None, lim
 
 def _patiently(leaver: Leaver) -> None:
     """A host makes accounts at its next look at the directory."""
-    end = time.monotonic() + 60
-    while leaver.devspace and not leaver.comes_to_devspace():
-        if time.monotonic() > end:
-            raise SystemExit(f"{leaver.name} does not come into devspace")
-        time.sleep(1)
-    for host in leaver.hosts:
-        while not leaver.comes_in(host):
+    doors: dict[str, Callable[[], bool]] = {f"in on {host}": partial(leaver.comes_in, host) for host in leaver.hosts}
+    if leaver.devspace:
+        doors["into devspace"] = leaver.comes_to_devspace
+    for where, comes_in in doors.items():
+        end = time.monotonic() + 60
+        while not comes_in():
             if time.monotonic() > end:
-                raise SystemExit(f"{leaver.name} does not come in on {host}")
+                raise SystemExit(f"{leaver.name} does not come {where}")
             time.sleep(1)
 
 
-def _all_work(ways: Sequence[Way], watching: Sequence[Future[None]]) -> None:
+def _all_work(leaver: Leaver, ways: Sequence[Way], watching: Sequence[Future[None]]) -> None:
     """A way that never worked proves nothing by failing."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while missing := [way.name for way in ways if not way.first]:
+        leaver.insist()
         for future in watching:
             if future.done():
                 future.result()

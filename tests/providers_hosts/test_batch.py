@@ -62,7 +62,7 @@ def test_whenever_hosts_arrive_each_runs_exactly_once(delays: list[float]) -> No
 
 def test_a_batch_that_some_never_reach_closes_after_silence() -> None:
     log = Log()
-    gathering: Gathering[int, int] = Gathering(log, quiet=1.0, longest=60)
+    gathering: Gathering[int, int] = Gathering(log, quiet=3.0, longest=60)
     began = time.monotonic()
     arrive_all(gathering, ["a", "b"], 6)
     assert log.batches == [["a", "b"]]
@@ -71,7 +71,7 @@ def test_a_batch_that_some_never_reach_closes_after_silence() -> None:
 
 def test_signs_of_life_keep_a_batch_open_but_not_for_ever() -> None:
     log = Log()
-    gathering: Gathering[int, int] = Gathering(log, quiet=1.0, longest=3)
+    gathering: Gathering[int, int] = Gathering(log, quiet=2.5, longest=4)
     stop = threading.Event()
 
     def noise() -> None:
@@ -85,7 +85,7 @@ def test_signs_of_life_keep_a_batch_open_but_not_for_ever() -> None:
     spent = time.monotonic() - began
     stop.set()
     thread.join()
-    assert 2.5 < spent < 30
+    assert 3.5 < spent < 30
 
 
 def test_the_same_host_twice_is_two_runs() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
+import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,12 +30,16 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def outcomes(script: str, mode: str = "apply", hosts: str = "ab") -> dict[str, Outcome]:
+def outcomes(
+    script: str, mode: str = "apply", hosts: str = "ab", after: Callable[[], None] = lambda: None
+) -> dict[str, Outcome]:
+    """What is told of each host; `after` is called with each."""
     told: dict[str, Outcome] = {}
 
     def tell(host: str, outcome: Outcome) -> None:
         assert host not in told, "each host is told once"
         told[host] = outcome
+        after()
 
     jobs = [Job(host, Connection("192.0.2.1"), {}) for host in hosts]
     Worker([sys.executable, "-c", ANSWER + script])(jobs, mode, tell, lambda _: None)
@@ -60,9 +66,10 @@ def test_a_worker_that_reads_nothing_is_no_hang() -> None:
 
 
 def test_a_run_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLEET_RUN_SECONDS", "0.1")
     monkeypatch.setattr("providers.hosts.runner._TELL_EVERY", 0.3)
-    told = outcomes("import time; tell('a'); time.sleep(60)")
+    # Its time is over once it has told of one host, however long that took.
+    late = partial(monkeypatch.setenv, "FLEET_RUN_SECONDS", "0.1")
+    told = outcomes("import time; tell('a'); time.sleep(300)", after=late)
     assert told["a"].error is None
     assert "FLEET_RUN_SECONDS" in str(told["b"].error)
 
@@ -81,17 +88,22 @@ def test_a_host_that_another_run_holds_fails_by_itself_and_a_read_needs_no_lock(
 
 def test_a_surviving_worker_keeps_its_hosts_locked() -> None:
     """The provider closes its side; the worker's inherited side holds until the worker ends."""
+    reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         held, _ = locks.take(["a"], patience=0)
         for number in held.values():
             os.set_inheritable(number, True)
-        os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "1")
+        os.dup2(reading, 0)
+        # It ends when nobody holds the other end of the pipe any more.
+        os.spawnlp(os.P_NOWAIT, "cat", "cat")
         os._exit(0)
     os.waitpid(pid, 0)
+    os.close(reading)
     assert locks.take(["a"], patience=0)[1], "the child that outlived its parent still holds it"
-    began = time.monotonic()
-    held, busy = locks.take(["a"], patience=5)
+    closing = threading.Timer(0.5, os.close, [writing])
+    closing.start()
+    held, busy = locks.take(["a"], patience=30)
     assert busy == {}
-    assert time.monotonic() - began > 0.2
+    closing.join()
     locks.give_back(held)

@@ -22,8 +22,8 @@ from tests.providers_hosts.pretend import Listening, Runs, inputs
 CLEAN = {"drift": {}, "observed": "ok", "applied": {"fingerprint": "f1"}}
 
 
-def state(runs: Runs | None = None) -> State:
-    made = State(runs or Runs(), quiet=0.05, longest=0.5)
+def state(runs: Runs | None = None, quiet: float = 0.05) -> State:
+    made = State(runs or Runs(), quiet=quiet, longest=quiet * 10)
     Listening(made)
     return made
 
@@ -139,7 +139,8 @@ def test_a_preview_runs_nothing() -> None:
 
 def test_hosts_that_arrive_together_are_one_run_and_fail_one_by_one() -> None:
     runs = Runs(b=Outcome(error="unreachable: 192.0.2.1 port 22: timed out"))
-    it = state(runs)
+    # All three come, which ends the waiting: so it may be long.
+    it = state(runs, quiet=30)
 
     def create(host: str) -> object:
         try:
@@ -186,7 +187,7 @@ def test_a_read_tells_drift_by_host_and_file_and_never_raises() -> None:
         b=Outcome(error="unreachable: no route"),
         c=Outcome(error="sudo asks for a password", reachable=True),
     )
-    it = state(runs)
+    it = state(runs, quiet=30)
     with ThreadPoolExecutor(3) as pool:
         seen = list(pool.map(lambda host: it.read(f"{host}/ground", inputs(host, members=3), CLEAN), "abc"))
     outputs = [one.outputs for one in seen if one]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from providers.netauth.calls import TRUST, Calls, NetAuthError, Place
 from providers.netauth.client import Client
 from tests.servers import netauth
-from tests.servers.real import free_ports
 
 
 def test_without_an_authority_nobody_is_called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -22,9 +22,11 @@ def test_without_an_authority_nobody_is_called(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_nobody_there_is_said_in_time() -> None:
-    place = Place("localhost", "127.0.0.1", free_ports(1)[0], "not used before somebody answers")
-    with pytest.raises(NetAuthError, match="does not answer") as silent:
-        Client(Calls(place, patience=0.3)).entity("bo")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = Place("localhost", "127.0.0.1", taken.getsockname()[1], "not used before somebody answers")
+        with pytest.raises(NetAuthError, match="does not answer") as silent:
+            Client(Calls(place, patience=0.3)).entity("bo")
     assert silent.value.silent
 
 

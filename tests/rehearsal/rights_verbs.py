@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -31,7 +32,16 @@ def _seen(found: bool) -> None:
 
 
 def _run_command(api: Api, allocation: str, namespace: str) -> None:
-    """Over a web socket; a refusal is the reason of its closing."""
+    """Over a web socket; a refusal is the reason of its closing. Once more where the connection ends without a word."""
+    import websocket
+
+    for _ in range(2):
+        with suppress(OSError, websocket.WebSocketException):
+            return _run_once(api, allocation, namespace)
+    return _run_once(api, allocation, namespace)
+
+
+def _run_once(api: Api, allocation: str, namespace: str) -> None:
     import websocket
 
     query = {"task": NAME, "tty": "false", "command": json.dumps(["/bin/true"]), "namespace": namespace}
@@ -43,8 +53,9 @@ def _run_command(api: Api, allocation: str, namespace: str) -> None:
     options = {"context": api.trust, "server_hostname": parts.hostname} if scheme == "wss" else {}
     # Nomad refuses an origin that is not the name it is asked by; a program has none.
     socket = websocket.create_connection(
-        url, header=headers, host=parts.netloc, suppress_origin=True, timeout=2, sslopt=options
+        url, header=headers, host=parts.netloc, suppress_origin=True, timeout=20, sslopt=options
     )
+    socket.settimeout(2)
     told = False
     try:
         while True:

@@ -65,9 +65,13 @@ class Rehearsed:
     def env(self) -> dict[str, str]:
         """The environment of the operator's Pulumi: with the tokens of a login that still lasts a while."""
         if time.monotonic() > self._until:
-            self._tokens = driver.operators_tokens(self.at)
-            self._until = time.monotonic() + TOKENS_SECONDS
+            self.log_in()
         return self.at.env | self._tokens
+
+    def log_in(self) -> None:
+        """Log in anew while that can be done: the tokens then last through what a test breaks."""
+        self._tokens = driver.operators_tokens(self.at)
+        self._until = time.monotonic() + TOKENS_SECONDS
 
     def up(self, config: Path | None = None, only: Sequence[str] = (), *, refresh: bool = False) -> engine.Outcome:
         """Apply, as `make rehearsal` does; what is there is looked at first only with `refresh`."""

@@ -107,7 +107,7 @@ def open_again(rehearsed: Rehearsed) -> None:
     there = driver.doors(rehearsed.at, fleet)
     outside(lambda: control.open_up(there))
     tokens = driver.operators_tokens(rehearsed.at)
-    end = time.monotonic() + 120
+    end: float | None = None
     while True:
         try:
             found = outside(lambda: checks_control.control(fleet, there, tokens, driver.outputs(rehearsed.at)))
@@ -116,12 +116,14 @@ def open_again(rehearsed: Rehearsed) -> None:
             wrong = [str(error)]
         if not wrong:
             return
+        # A look waits for what only starts, and may take minutes: there is always a second one.
+        end = end or time.monotonic() + 120
         assert time.monotonic() < end, wrong
         time.sleep(2)
 
 
 def test_a2_02_one_control_host_down_and_policies_and_jobs_still_apply(rehearsed: Rehearsed) -> None:
-    rehearsed.env  # noqa: B018 - the login is made while all is well
+    rehearsed.log_in()  # while all is well
     with copied(rehearsed, "one-down") as data, down(rehearsed, CONTROL_HOSTS[1]):
         with_a_namespace(data, "trial")
         outcome = rehearsed.up(data.config)
@@ -161,7 +163,7 @@ def test_a2_02_what_leaves_one_layer_does_not_spoil_an_up_of_another(rehearsed: 
 
 
 def test_a2_02_with_vault_sealed_the_ground_goes_on_alone(rehearsed: Rehearsed, doors: control.Doors) -> None:
-    rehearsed.env  # noqa: B018 - the login is made while Vault is open
+    rehearsed.log_in()  # while Vault is open
     # A Vault that is started again is shut.
     for host in doors.way.hosts:
         hosts.execute_in(host, "sv", "restart", "/etc/service/fleet-vault", check=False)
@@ -173,7 +175,7 @@ def test_a2_02_with_vault_sealed_the_ground_goes_on_alone(rehearsed: Rehearsed, 
 
 
 def test_a2_02_with_nomad_without_quorum_the_ground_goes_on_alone(rehearsed: Rehearsed, doors: control.Doors) -> None:
-    rehearsed.env  # noqa: B018 - the login is made while all is well
+    rehearsed.log_in()  # while all is well
     first, *others = doors.way.hosts
     try:
         for host in others:
@@ -195,7 +197,10 @@ def test_a2_04_a_killed_leader_is_followed_and_services_stay(rehearsed: Rehearse
 
         def running(host: str = other) -> list[str]:
             allocations = doors.api("nomad", nomad_token, host=host).get("/v1/allocations", namespace="*")
-            return sorted(a["ID"] for a in allocations if a["ClientStatus"] == "running" and a["JobType"] != "sysbatch")
+            # Timers' runs begin and end all the while.
+            return sorted(
+                a["ID"] for a in allocations if a["ClientStatus"] == "running" and a["JobType"] in ("service", "system")
+            )
 
         before = until(running, 20, "allocations")
         hosts.execute_in(first, "pkill", "-KILL", "-x", system)
@@ -205,10 +210,11 @@ def test_a2_04_a_killed_leader_is_followed_and_services_stay(rehearsed: Rehearse
         took = time.monotonic() - begun
         print(f"{system}: a leader again after {took:.1f} s")
         assert took <= 15
-        assert until(running, 15, "allocations") == before
-    with copied(rehearsed, "leader") as data:
+        until(lambda running=running, before=before: running() == before, 15, "the same allocations")  # type: ignore[misc]
+    # A leader that dies may take its answer with it: then the state does not know what was done.
+    with copied(rehearsed, "leader", refresh=True) as data:
         with_a_namespace(data, "trial")
-        first = host_at(rehearsed, outside(lambda: leader(doors, "nomad")))
+        first = host_at(rehearsed, until(lambda: leader(doors, "nomad"), 20, "nomad leads"))
         hosts.execute_in(first, "pkill", "-KILL", "-x", "nomad")
         outcome = rehearsed.up(data.config)
         # It waited at the gate, or refused with a reason: it never acted half.

@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from rehearsal.place import STACKS
 from tests.load.leaver import Files, sftp_of
 from tests.rehearsal.support import Rehearsed
 from tests.rehearsal.trial import changed, on_trial, promoted, row, until
+from tests.servers.real import wait_for
 
 pytestmark = pytest.mark.rehearsal
 SERVICE, PERSON = "devspace", "eli"
@@ -31,8 +32,13 @@ def coming(argv: Sequence[str], file: Path) -> Iterator[list[tuple[int, str]]]:
 
     def again() -> None:
         while not ended.wait(0.2):
-            done = subprocess.run(argv, input=f"put {file} again\n", capture_output=True, text=True, check=False)
-            found.append((done.returncode, done.stderr))
+            try:
+                done = subprocess.run(
+                    argv, input=f"put {file} again\n", capture_output=True, text=True, check=False, timeout=60
+                )
+                found.append((done.returncode, done.stderr))
+            except subprocess.TimeoutExpired as late:
+                found.append((-1, f"hangs: {late.stderr!r}"))
 
     thread = threading.Thread(target=again)
     thread.start()
@@ -47,8 +53,8 @@ def test_a_new_version_is_tried_beside_the_old_one_and_nobody_notices(rehearsed:
     file = tmp_path / "upload"
     file.write_bytes(b"of the rehearsal\n" * 1000)
     argv = sftp_of(PERSON, load(STACKS), driver.outputs(rehearsed.at), rehearsed.at, connect=10)
-    with on_trial(rehearsed, SERVICE) as data, coming(argv, file) as found:
-        stays = Files(argv)
+    with on_trial(rehearsed, SERVICE) as data, coming(argv, file) as found, closing(Files(argv)) as stays:
+        wait_for("somebody who stays", lambda: stays.heard, 30)
         data.edit("services/devspace.yaml", OLD, NEW)
         changed(rehearsed, data, SERVICE)
         page = until(rehearsed, ("compare", SERVICE), lambda done: "no worse" in done.stdout or done.returncode == 0)
@@ -57,11 +63,9 @@ def test_a_new_version_is_tried_beside_the_old_one_and_nobody_notices(rehearsed:
         assert int(new) > int(old)
         promoted(rehearsed, SERVICE)
         since, before = time.monotonic(), len(found)
-        while len(found) < before + 10:
-            time.sleep(0.5)
+        wait_for("ten more uploads", lambda: len(found) >= before + 10, 120)
         # Who was there before all of this is still there, in the old one, which waits for them.
         assert stays.heard > since, "the one who stayed was cut"
-        stays.close()
     failed = [text[-500:] for code, text in found if code]
     print(f"{len(found)} logins and uploads, {len(failed)} failed")
     assert failed == []

@@ -79,6 +79,7 @@ def test_a1_06_an_edit_by_hand_is_named(rehearsed: Rehearsed) -> None:
         shown = rehearsed.shown(refresh=True)
         assert HAND in shown, shown[-3000:]
         assert host in shown
+        rehearsed.log_in()  # the directory is on the host that stops
         hosts.stop(other)
         try:
             shown = rehearsed.shown(refresh=True)
@@ -95,6 +96,7 @@ def test_a1_06_an_edit_by_hand_is_named(rehearsed: Rehearsed) -> None:
 def test_a1_07_one_stopped_host_fails_by_name(rehearsed: Rehearsed) -> None:
     with copied(rehearsed, "stopped") as data:
         data.edit("fleet.yaml", "    jq: reading", "    zstd: packing what is kept\n    jq: reading")
+        rehearsed.log_in()  # the directory is on the host that stops
         hosts.stop(DEAD)
         try:
             outcome = rehearsed.up(data.config)

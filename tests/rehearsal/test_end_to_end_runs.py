@@ -43,7 +43,7 @@ def test_a1_04_after_a_power_cut_everything_comes_back_as_it_was(rehearsed: Rehe
     ended = processes.survivors()
     for one in ended:
         processes.send(one, signal.SIGKILL)
-    assert processes.wait_gone(ended, 10.0) == []
+    assert processes.wait_gone(ended, 60.0) == []
     for namespace in network.namespaces():
         # The file stays: a name of nothing. Those that the cloud made were mounted for the cloud alone.
         execute(["umount", str(netns_path(namespace))], accept=(0, 32))

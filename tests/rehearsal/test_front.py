@@ -106,8 +106,11 @@ def declared(fleet: Fleet, host: str) -> set[int]:
     return opened
 
 
-def scanned(address: str) -> set[int]:
-    """Every tcp port that lets a client through, to somebody or to nobody. What is shut stays silent."""
+def scanned(address: str, wanted: set[int]) -> set[int]:
+    """Every tcp port that lets a client through, to somebody or to nobody. What is shut stays silent.
+
+    The wanted ones that were not heard in all that noise are tried once more by themselves.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     found = set()
     for first in range(1, 65536, BATCH):
@@ -120,14 +123,25 @@ def scanned(address: str) -> set[int]:
                 line.connect_ex((address, port))
                 poll.register(line, select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP)
                 asked[line.fileno()] = (port, line)
-            end = time.monotonic() + SILENCE
-            while (left := end - time.monotonic()) > 0:
-                for number, _ in poll.poll(left):
+            # Until nothing more comes: a machine that is busy meanwhile takes nothing from the time that is silent.
+            while events := poll.poll(SILENCE):
+                for number, _ in events:
                     port, line = asked[number]
                     poll.unregister(line)
                     if line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNREFUSED):
                         found.add(port)
-    return found
+    return found | {port for port in wanted - found if lets_through(address, port)}
+
+
+def lets_through(address: str, port: int) -> bool:
+    """Whether a client gets through to a port, with time for the answer."""
+    try:
+        with socket.create_connection((address, port), 10):
+            return True
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
 
 
 def test_a5_01_a_scan_finds_the_declared_ports_and_no_other(fleet: Fleet, at: Mapping[str, Mapping[str, Any]]) -> None:
@@ -136,7 +150,7 @@ def test_a5_01_a_scan_finds_the_declared_ports_and_no_other(fleet: Fleet, at: Ma
 
     def scan() -> list[set[int]]:
         with ThreadPoolExecutor(4) as pool:
-            return list(pool.map(lambda one: scanned(one[1]), asked))
+            return list(pool.map(lambda one: scanned(one[1], declared(fleet, one[0])), asked))
 
     found = network.from_internet(scan)
     wrong = {
@@ -185,8 +199,8 @@ def test_a5_05_all_hosts_cold_and_vault_sealed_and_mirrors_serve_https(
         assert not any(one.open for one in states.values()), "nobody has opened Vault yet"
     finally:
         open_again(rehearsed)
-    ready = [host for host in sorted(MIRRORS) if network.from_internet(lambda host=host: _served(at, host, ca))]  # type: ignore[misc]
-    assert ready == sorted(MIRRORS)
+    for host in sorted(MIRRORS):
+        until(lambda host=host: _served(at, host, ca), 60, f"the service of the worker at {host}")  # type: ignore[misc]
 
 
 def _served(at: Mapping[str, Mapping[str, Any]], host: str, ca: str) -> bool:

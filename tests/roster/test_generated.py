@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -16,7 +17,7 @@ CHUNK = 250
 
 def test_g_06_generated_rosters() -> None:
     whole = Tally()
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         for part in pool.map(run, [1] * (COUNT // CHUNK), [range(a, a + CHUNK) for a in range(0, COUNT, CHUNK)]):
             whole.add(part)
     assert whole.failures == []

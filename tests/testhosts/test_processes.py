@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def test_a_broken_record_is_no_record(content: str, tmp_path: Path) -> None:
 def test_a_stubborn_process_ends_too() -> None:
     ready = settings.folder() / "ready"
     one = processes.spawn("stubborn", ["/bin/sh", "-c", f"trap '' TERM; : >'{ready}'; while :; do sleep 1; done"])
-    while not ready.exists():
-        pass
+    end = time.monotonic() + 60
+    while not ready.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert ready.exists()
     assert processes.end([one], grace=0.1) == []

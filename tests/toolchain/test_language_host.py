@@ -70,7 +70,7 @@ class Project:
             env={**self.environment, "MODE": mode},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             stdin=subprocess.DEVNULL,
         )
         said = done.stdout + done.stderr

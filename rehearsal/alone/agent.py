@@ -174,9 +174,14 @@ def _clean(folder: Path) -> None:
     """The mounts are gone with the agent's namespace; files and empty control groups are left to remove."""
     shutil.rmtree(folder, ignore_errors=True)
     name = f"fleet-alone-{folder.name.rsplit('-', 1)[-1]}"
-    groups = sorted(Path("/sys/fs/cgroup").glob(f"**/{name}*"), key=lambda path: -len(path.parts))
-    for top in groups:
-        for group in sorted([*top.rglob("*"), top], key=lambda path: -len(path.parts)):
-            if group.is_dir():
-                with contextlib.suppress(OSError):
-                    group.rmdir()
+    for top in groups_named(name):
+        for group, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(group).rmdir()
+
+
+def groups_named(name: str) -> list[Path]:
+    """Control groups whose name begins so, the innermost first. Others may come and go meanwhile."""
+    walked = os.walk("/sys/fs/cgroup")
+    found = [Path(folder, inner) for folder, inside, _ in walked for inner in inside if inner.startswith(name)]
+    return sorted(found, key=lambda path: -len(path.parts))

@@ -86,7 +86,7 @@ def vaults(folder: Path) -> Iterator[Vaults]:
                 "raft": {
                     "path": str(folder / host / "data"),
                     "node_id": host,
-                    "performance_multiplier": 1,
+                    "performance_multiplier": 5,
                     "retry_join": join,
                 }
             },

@@ -37,10 +37,10 @@ def batch(who: Who, commands: str, *more: str, seconds: float = 60.0) -> tuple[i
     return done.returncode, done.stdout + done.stderr
 
 
-def begun(rig: Rig, who: Who, file: Path, name: str) -> subprocess.Popen[str]:
-    """A slow upload that is under way."""
+def begun(rig: Rig, who: Who, file: Path, name: str, rate: int = 4000) -> subprocess.Popen[str]:
+    """A slow upload that is under way. `rate`: in kilobits a second."""
     child = subprocess.Popen(
-        _words(who, "-l", "4000"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        _words(who, "-l", str(rate)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert child.stdin is not None
     child.stdin.write(f"put {file} {name}\n")
@@ -252,7 +252,8 @@ def a_server_that_is_killed(rig: Rig) -> str:
 def leaving_and_joining(rig: Rig) -> str:
     who = rig.who("devspace")
     file = kept(rig, who)
-    child = begun(rig, who, made(rig, "slow", 14 * MEGABYTE), "kept")
+    # It would go on for longer than the time in which they must be out.
+    child = begun(rig, who, made(rig, "slow", 14 * MEGABYTE), "kept", 1500)
     rig.change("devspace", locked=True)
     locked = time.monotonic()
     said, _ = child.communicate(timeout=LIMIT_SECONDS)

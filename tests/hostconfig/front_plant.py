@@ -237,7 +237,7 @@ class Plant:
         )
         return int(done.stderr or "0"), done.stdout
 
-    def until(self, condition: Any, seconds: float = 15, what: str = "") -> None:
+    def until(self, condition: Any, seconds: float = 60, what: str = "") -> None:
         """Wait for something."""
         limit = time.monotonic() + seconds
         while not condition():

@@ -157,7 +157,8 @@ def test_a_frozen_instance_is_left_after_the_time_that_was_declared(plant: Plant
     of(plant, 9002).send_signal(signal.SIGSTOP)
     started = time.monotonic()
     assert [plant.ask(SERVICE, "/same")[0] for _ in range(4)] == [200] * 4
-    assert time.monotonic() - started < 15
+    # Each of the four may meet the frozen one first, and leaves it after three seconds.
+    assert time.monotonic() - started < 40
     plant.say("app", health(ONE, failing=(TWO,)))
     plant.until(lambda: set(meanings(plant)) == {"10.66.0.1 . 9001"})
 
@@ -201,7 +202,7 @@ def test_what_is_declared_of_a_service_holds(plant: Plant) -> None:
     assert plant.ask(SERVICE, "/", "-X", "PUT")[0] == 405
     assert plant.ask(SERVICE, "/api/", "-d", "x")[0] == 200
     assert plant.ask(SERVICE, "/api/")[0] == 405
-    upgrade = ("--http1.1", "-H", "Upgrade: echo", "-H", "Connection: Upgrade", "-m", "2")
+    upgrade = ("--http1.1", "-H", "Upgrade: echo", "-H", "Connection: Upgrade", "-m", "5")
     assert plant.ask(SERVICE, "/socket/", *upgrade)[0] == 101
     assert "upgrade" not in plant.ask(SERVICE, "/", *upgrade)[1].lower(), "only where it is declared"
     urls = [f"https://{SERVICE}/{number}" for number in range(40)]
@@ -245,7 +246,7 @@ def shown(plant: Plant) -> str:
 def test_a_new_certificate_is_taken_up_side_by_side_and_a_bad_one_is_not(plant: Plant) -> None:
     file = Path(plant.place.certificate)
     assert "mirror.fleet.example" in shown(plant), "a placeholder"
-    client = plant.load(FILES, "/package.xbps", "--reopen", "20", seconds=12, connections=20)
+    client = plant.load(FILES, "/package.xbps", "--reopen", "20", "--pause", "0.05", seconds=120, connections=20)
     file.write_text(certificate(plant, "first"))
     plant.until(lambda: "first" in shown(plant))
     assert Path(plant.place.state, "slots").stat()
@@ -255,7 +256,8 @@ def test_a_new_certificate_is_taken_up_side_by_side_and_a_bad_one_is_not(plant: 
     plant.until(lambda: "a certificate and its key are meant" in plant.log())
     assert "first" in shown(plant)
     file.write_text(other)
-    plant.until(lambda: "second" in shown(plant), 30)
+    plant.until(lambda: "second" in shown(plant))
+    client.send_signal(signal.SIGTERM)
     assert came_of(client)["failed"] == {}
     kept = [path for path in Path(plant.place.state).rglob("*.pem") if path.stat().st_mode & 0o077]
     assert kept == [], "keys are for root alone"

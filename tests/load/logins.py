@@ -96,20 +96,20 @@ def one_way(rig: Rig, kind: str, count: int, at_once: int) -> Found:
     )
 
 
-def judged(name: str, found: Found, usual: float) -> list[str]:
-    """What our look-up must not do."""
-    wrong = []
+def judged(name: str, found: Found, usual: float) -> tuple[list[str], list[str]]:
+    """What our look-up must not do: (whom it lets in and whom not, how long it takes)."""
+    wrong, late = [], []
     if out := sum(not it.let_in for it in found.known):
         wrong.append(f"{name}: {out} of {len(found.known)} known people were not let in")
-    late = max(it.seconds for it in found.known) - usual
-    if late > MORE_AT_MOST:
-        wrong.append(f"{name}: a known person's login took {late:.2f} s more than usual")
+    if (more := max(it.seconds for it in found.known) - usual) > MORE_AT_MOST:
+        late.append(f"{name}: a known person's login took {more:.2f} s more than usual")
     if let_in := sum(it.let_in for it in found.closed):
         wrong.append(f"{name}: {let_in} logins of people who are locked or removed were let in")
-    if any(not it.let_in or it.seconds > GLASS_AT_MOST for it in found.glass):
-        worst = max(it.seconds for it in found.glass)
-        wrong.append(f"{name}: break-glass: {sum(it.let_in for it in found.glass)} in, the slowest {worst:.2f} s")
-    return wrong
+    if out := sum(not it.let_in for it in found.glass):
+        wrong.append(f"{name}: break-glass: {out} of {len(found.glass)} were not let in")
+    if (worst := max(it.seconds for it in found.glass)) > GLASS_AT_MOST:
+        late.append(f"{name}: break-glass: the slowest took {worst:.2f} s")
+    return wrong, late
 
 
 def run(rig: Rig, count: int, say: Callable[[str], None], *, beside: bool = True) -> tuple[list[str], list[str]]:
@@ -126,11 +126,17 @@ def run(rig: Rig, count: int, say: Callable[[str], None], *, beside: bool = True
             rig.refresh()
             fault.begin(rig)
             begun = time.monotonic()
-            found = one_way(rig, kind, count, 1 if kind == "ours" else AT_ONCE)
-            lines.append(f"| {fault.name} | {kind} | {' | '.join(found.cells())} |")
-            if kind == "ours":
+            # Too late once may be the machine, which has other things to do; too late twice is ours.
+            for again in (False, True):
+                found = one_way(rig, kind, count, 1 if kind == "ours" else AT_ONCE)
+                lines.append(f"| {fault.name}{', again' if again else ''} | {kind} | {' | '.join(found.cells())} |")
+                if kind != "ours":
+                    break
                 usual = usual or statistics.median(it.seconds for it in found.known)
-                wrong += judged(fault.name, found, usual)
+                others, late = judged(fault.name, found, usual)
+                wrong += others + (late if again else [])
+                if not late:
+                    break
             fault.end(rig)
             rig.end_waiting()
             say(f"{kind}, {fault.name}: {time.monotonic() - begun:.0f} s")

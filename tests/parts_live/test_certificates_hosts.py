@@ -6,14 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from rehearsal.testhosts import commands, hosts, packages, settings
 from tests.own_rehearsal import own_rehearsal
 from tests.parts_live.certified import HOSTS, LEAF, LOG, NAMES, ROOT, VOTERS, Fleet, inner
+from tests.servers.real import wait_for
 
 pytestmark = [
     pytest.mark.rehearsal,
@@ -133,6 +134,12 @@ def test_the_way_in_is_there_before_any_certificate_and_with_no_agent(fleet: Fle
         assert "self-signed certificate" in fleet.client(name, "/", NAMES["vault"]).stderr
 
 
+def convinced(fleet: Fleet, name: str, host: str) -> subprocess.CompletedProcess[str] | None:
+    """What a client hears that trusts the certificate."""
+    said = fleet.client(name, "/v1/x", host, "-i")
+    return said if said.stdout else None
+
+
 def test_a_certificate_comes_by_itself_and_a_client_is_convinced(fleet: Fleet) -> None:
     fleet.directory.start()
     for name in VOTERS:
@@ -141,9 +148,9 @@ def test_a_certificate_comes_by_itself_and_a_client_is_convinced(fleet: Fleet) -
     for name in VOTERS:
         took = fleet.until("a certificate", name, "[ -e /var/lib/fleet/acme/live.pem.before ]", 120)
         print(f"{name}: certificate after {took:.0f} s more")
-        time.sleep(1)
         for system, host in NAMES.items():
-            said = fleet.client(name, "/v1/x", host, "-i")
+            # It is there a moment before the door shows it.
+            said = wait_for("a client that is convinced", partial(convinced, fleet, name, host))
             assert f"{system.capitalize()} does not answer on any control host" in said.stdout, said.stderr
             assert "strict-transport-security: max-age=31536000" in said.stdout.lower()
     fleet.directory.stop()

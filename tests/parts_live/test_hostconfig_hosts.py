@@ -102,7 +102,7 @@ def test_a1_04_a_second_apply_changes_nothing(fleet: Fleet) -> None:
 
 
 def test_every_service_does_its_work(fleet: Fleet) -> None:
-    assert "1 received" in fleet.inside("one", "ping -c 1 -W 3 10.99.0.3")
+    assert "1 received" in fleet.inside("one", "ping -c 1 -w 20 10.99.0.3")
     assert "version" in fleet.inside("two", "unbound-control status")
     assert fleet.inside("three", "cat /proc/sys/net/ipv4/ip_forward").strip() == "1"
     offered = fleet.inside("one", "/usr/sbin/sshd -T")
@@ -199,7 +199,7 @@ def test_a_reboot_brings_everything_back(fleet: Fleet) -> None:
     hosts.reboot("three")
     found = fleet.run("apply", fleet.target("three"))["three"]
     assert (found["error"], found["changed"]) == (None, [])
-    assert "1 received" in fleet.inside("three", "ping -c 1 -W 5 10.99.0.1")
+    assert "1 received" in fleet.inside("three", "ping -c 1 -w 20 10.99.0.1")
 
 
 def test_another_machine_at_the_address_is_not_trusted(fleet: Fleet) -> None:

@@ -21,6 +21,7 @@ class Directory(Passing):
     """An engine in front of our provider."""
 
     server: netauth.Server
+    session: Session
 
     def made(self, kind: str, **inputs: Any) -> tuple[str, Bag, Bag]:
         """Make a resource; id, inputs, outputs."""
@@ -60,6 +61,7 @@ def engine(server: netauth.Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     place = server.place
     config = {"server": place.server, "address": place.address, "port": str(place.port)}
     assert found.configure(**config, authorities=place.authorities) == []
+    found.session = session
     session.use(server.client(patience=2.0))
     yield found
     channel.close()

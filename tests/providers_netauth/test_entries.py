@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from providers.base.values import Bag
-from providers.netauth.calls import NetAuthError
+from providers.netauth.calls import PATIENCE, NetAuthError
 from providers.netauth.client import Client
 from tests.providers_netauth.conftest import Directory
 from tests.servers import netauth
@@ -260,6 +260,8 @@ def test_a_silent_server_disturbs_no_refresh_and_fails_a_change_by_name(
 
 
 def test_a_change_waits_for_a_server_that_restarts(engine: Directory, server: netauth.Server) -> None:
+    # As long as the provider has it.
+    engine.session.use(server.client(patience=PATIENCE))
     server.stop()
     again = threading.Timer(0.7, server.start)
     again.start()

@@ -14,7 +14,8 @@ import pytest
 from model import load
 from rehearsal import driver
 from rehearsal.place import STACKS
-from tests.load.leaver import Files, sftp_of
+from tests.load.leaver import sftp_of
+from tests.load.sessions import Files
 from tests.rehearsal.support import Rehearsed
 from tests.rehearsal.trial import changed, on_trial, promoted, row, until
 from tests.servers.real import wait_for

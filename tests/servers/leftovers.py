@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 # A process by its id and the moment it began, in the kernel's ticks: the id may be somebody else's later.
@@ -34,12 +35,16 @@ def below(pid: int) -> set[Process]:
 
 
 def end(processes: set[Process]) -> None:
-    """End those that are still there, with what they have begun meanwhile."""
+    """End those that are still there, with what they have begun meanwhile; not before they have ended, or 30 s."""
     late = [below(pid) for pid, began in processes if same(pid, began)]
-    for pid, began in processes.union(*late):
+    every = processes.union(*late)
+    for pid, began in every:
         if same(pid, began):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+    limit = time.monotonic() + 30
+    while any(same(pid, began) and not ended(pid) for pid, began in every) and time.monotonic() < limit:
+        time.sleep(0.02)
 
 
 def same(pid: int, began: str) -> bool:
@@ -47,6 +52,13 @@ def same(pid: int, began: str) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19] == began
     return False
+
+
+def ended(pid: int) -> bool:
+    """Gone, or only not yet taken note of by whoever it belongs to."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "Z"
+    return True
 
 
 def remove(folder: Path) -> None:

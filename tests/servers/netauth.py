@@ -70,7 +70,7 @@ class Server:
     def start(self) -> None:
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([binary("netauthd")], cwd=self.folder, stdout=log, stderr=log, env=_env())
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             try:
                 assert Calls(self.place, patience=0.2).well()

@@ -38,7 +38,7 @@ def free_ports(count: int) -> list[int]:
     """Ports nobody listens on. Below the kernel's own range, so that no connection takes one meanwhile."""
     found: list[int] = []
     # A range for each process of a run, below the ports that tests name themselves; another start for each run.
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
+    worker = _worker()
     for number in range(2 * 1450):
         if number == 1450:
             # All were given once; what is free again may be given again.
@@ -59,6 +59,11 @@ def free_ports(count: int) -> list[int]:
 
 
 _GIVEN: set[int] = set()
+
+
+def _worker() -> int:
+    """Which of two processes of a run this is."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
 
 
 def wait_for(what: str, ready: Callable[[], Any], seconds: float = 40.0, pause: float = 0.1) -> Any:
@@ -132,7 +137,12 @@ def nomad(folder: Path, *, expect: int = 0, bootstrap: bool = True) -> Iterator[
         "disable_update_check": True,
         "log_level": "WARN",
         "plugin": [{"raw_exec": [{"config": [{"enabled": True}]}]}],
-        "client": {"options": {"fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean"}},
+        "client": {
+            "options": {"fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean"},
+            # Nomad does not look who listens already: below is what tests take, above is the kernel's.
+            "min_dynamic_port": 26000 + 3000 * _worker(),
+            "max_dynamic_port": 28999 + 3000 * _worker(),
+        },
     }
     words = ["-dev"]
     if expect:

@@ -16,6 +16,7 @@ from cli.allocations import ENDED
 from cli.compare import behind
 from cli.way_in import WayIn
 from model import load
+from model.front import LEAVING_SECONDS
 from servers import Api
 from tests.cli.run import Ran, fleet
 from tests.harness import ROOT
@@ -61,7 +62,7 @@ def job(says: str, *, bad: bool = False) -> dict[str, Any]:
     task |= {
         "Env": {"SAYS": says, "BAD": str(int(bad))},
         "Resources": {"CPU": 20, "MemoryMB": 30},
-        "ShutdownDelay": 4 * SECOND,
+        "ShutdownDelay": LEAVING_SECONDS * SECOND,
     }
     group = {"Name": NAME, "Count": 2, "Tasks": [task], "Services": [service], "Update": update}
     group |= {"Networks": [{"DynamicPorts": [{"Label": "http"}]}]}
@@ -154,7 +155,7 @@ def test_half_is_compared_and_one_version_is_chosen_and_no_request_fails(
             0,
             f"promoted: version {second} takes the place of version {first}",
         )
-        real.wait_for("all of the new version", settled(api, second), 60)
+        real.wait_for("all of the new version", settled(api, second), 120)
         time.sleep(3)
         assert {status for status, _ in heard} == {200}
         heard.clear()

@@ -135,13 +135,13 @@ def test_two_pulls_never_work_at_once(tmp_path: Path, repository: Repository, so
     repository.put(repository.made("big", 1_000_000))
     repository.index()
     with way(source.port) as slow:
-        slow.slow = (16_384, 0.03)
+        slow.slow = (16_384, 0.1)
         first = subprocess.Popen([str(written(tmp_path, slow.port, copy, **XBPS))], stdout=subprocess.DEVNULL)
-        wait_for("the first pull", lambda: slow.passed > 20_000, 10)
+        wait_for("the first pull", lambda: slow.passed > 20_000, 30)
         second = pull(tmp_path, source.port, copy, **XBPS)
         assert second.returncode == 1
         assert "another pull is at work" in second.stderr
-        assert first.wait(30) == 0
+        assert first.wait(60) == 0
 
 
 def test_what_has_gone_stays_a_while_for_who_read_the_old_index(

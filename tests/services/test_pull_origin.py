@@ -27,7 +27,7 @@ class Ground:
     way: Way
 
     def pull(self, **fields: object) -> int:
-        done = pull(self.folder, self.way.port, self.copy, **(XBPS | {"stall": "2s"} | fields))
+        done = pull(self.folder, self.way.port, self.copy, **(XBPS | fields))
         self.said = done.stderr
         return done.returncode
 
@@ -72,7 +72,7 @@ def test_an_origin_that_dies_in_the_middle_of_a_file(ground: Ground) -> None:
     ground.way.slow = (16_384, 0.02)
     killer = threading.Thread(target=_kill_after, args=(ground, 1_000_000))
     killer.start()
-    assert ground.pull() != 0
+    assert ground.pull(stall="2s") != 0
     killer.join()
     assert ground.is_old(index, record)
     assert not [name for name in visible(ground.copy) if "big" in name]
@@ -125,7 +125,7 @@ def test_an_origin_that_is_too_slow_is_left_in_time_and_the_next_pull_goes_on(gr
     ground.repository.index()
     ground.way.slow = (4096, 0.02)
     began = time.monotonic()
-    assert ground.pull(within="4s") == 124
+    assert ground.pull(within="4s", stall="2s") == 124
     assert time.monotonic() - began < 8
     assert ground.is_old(index, record)
     ground.way.heal()

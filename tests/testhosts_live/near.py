@@ -22,7 +22,7 @@ def from_internet(*argv: str, stdin: str = "", check: bool = True) -> subprocess
 
 def options(key: Path) -> list[str]:
     quiet = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
-    return ["-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", *quiet]
+    return ["-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15", *quiet]
 
 
 def ssh(key: Path, where: str, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -26,7 +26,7 @@ def test_starting_what_runs_changes_nothing(key: Path) -> None:
     network.up()
     hosts.start(spec(*ALPHA, key))
     assert hosts.running() == before
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < hosts.READY_SECONDS / 2
 
 
 @pytest.mark.usefixtures("pair")
@@ -37,7 +37,7 @@ def test_a_host_whose_sshd_went_silent_still_counts_as_started(key: Path) -> Non
     hosts.start(spec(*ALPHA, key))
     assert time.monotonic() - started < hosts.READY_SECONDS / 2
     hosts.reboot("alpha")
-    assert hosts.banner("10.78.1.1", 1.0).startswith("SSH-")
+    assert hosts.banner("10.78.1.1", 10.0).startswith("SSH-")
 
 
 @pytest.mark.usefixtures("pair")
@@ -118,7 +118,7 @@ def test_an_interrupted_start_goes_on(key: Path) -> None:
     network.up()
     hosts.start(Spec("crash-5", "10.78.2.5", "fd78::2:5", {"root": [key.with_suffix(".pub").read_text()]}))
     dns.serve()
-    assert hosts.banner("10.78.2.5", 1.0).startswith("SSH-2.0")
+    assert hosts.banner("10.78.2.5", 10.0).startswith("SSH-2.0")
 
 
 def test_the_look_for_traces_sees_each_kind(key: Path) -> None:

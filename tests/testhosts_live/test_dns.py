@@ -20,7 +20,7 @@ def zone(serial: int, *records: str) -> str:
 
 
 def dig(*words: str) -> str:
-    return from_internet("dig", "+short", "+time=2", "+tries=1", *words).stdout
+    return from_internet("dig", "+short", "+time=3", "+tries=5", *words).stdout
 
 
 @pytest.mark.usefixtures("pair")

@@ -46,7 +46,7 @@ def test_sftp_puts_a_file(key: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("pair")
 def test_a_firewall_closes_a_port_in_both_families(key: Path) -> None:
     ssh(key, "root@10.78.1.2", "nginx")
-    asked = "for at in 10.78.1.2 '[fd78::1:2]'; do curl -sS -o /dev/null -m 2 http://$at/ && echo open; done"
+    asked = "for at in 10.78.1.2 '[fd78::1:2]'; do curl -sS -o /dev/null -m 5 http://$at/ && echo open; done"
     assert ssh(key, "root@10.78.1.1", asked, check=False).stdout == "open\nopen\n"
     rules = "table inet t { chain c { type filter hook input priority 0; tcp dport 80 drop; }; }"
     ssh(key, "root@10.78.1.2", f"echo {shlex.quote(rules)} | nft -f -")
@@ -90,8 +90,8 @@ def test_wireguard_joins_two_hosts(key: Path) -> None:
     ):
         joined = f"wg set wg0 peer {public[other]} endpoint {other}:51820 allowed-ips {peer}/32"
         ssh(key, f"root@{me}", f"{joined}; ip addr add {inner}/24 dev wg0; ip link set wg0 up")
-    assert ssh(key, "root@10.78.1.1", "ping -c2 -i0.2 -W2 192.168.99.2").returncode == 0
-    assert ssh(key, "root@10.78.1.2", "ping -c2 -i0.2 -W2 192.168.99.1").returncode == 0
+    assert ssh(key, "root@10.78.1.1", "ping -c 1 -w 20 192.168.99.2").returncode == 0
+    assert ssh(key, "root@10.78.1.2", "ping -c 1 -w 20 192.168.99.1").returncode == 0
 
 
 @pytest.mark.usefixtures("pair")
@@ -99,7 +99,7 @@ def test_a_service_is_added_and_comes_back_after_a_reboot(key: Path) -> None:
     script = "#!/bin/sh\nexec sleep 1234\n"
     ssh(key, "root@10.78.1.2", f"mkdir -p /etc/sv/naps; printf %s {shlex.quote(script)} >/etc/sv/naps/run")
     ssh(key, "root@10.78.1.2", "chmod 755 /etc/sv/naps/run; ln -sf /etc/sv/naps /etc/service/")
-    runs = "for i in $(seq 70); do pgrep -f '^sleep 1234$' && exit 0; sleep 0.1; done; exit 1"
+    runs = "for i in $(seq 600); do pgrep -f '^sleep 1234$' && exit 0; sleep 0.1; done; exit 1"
     assert ssh(key, "root@10.78.1.2", runs).returncode == 0
     hosts.reboot("beta")
     assert ssh(key, "root@10.78.1.2", runs).returncode == 0
@@ -107,7 +107,7 @@ def test_a_service_is_added_and_comes_back_after_a_reboot(key: Path) -> None:
 
 @pytest.mark.usefixtures("pair")
 def test_a_partition_cuts_and_heals(key: Path) -> None:
-    ping = "ping -c1 -W1 10.78.1.2"
+    ping = "ping -c 1 -w 10 10.78.1.2"
     assert ssh(key, "root@10.78.1.1", ping).returncode == 0
     hosts.link("beta", False)
     assert ssh(key, "root@10.78.1.1", ping, check=False).returncode != 0

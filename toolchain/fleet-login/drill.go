@@ -27,6 +27,8 @@ type Drilled struct {
 	Why     string  `json:"why,omitempty"`
 }
 
+func (d Drilled) slow() bool { return d.Seconds > keyAtMost.Seconds() }
+
 // Drill is the last one of this host, for its log, its metrics and `fleet drill`.
 type Drill struct {
 	Host  string    `json:"host"`
@@ -67,7 +69,12 @@ func drill(ctx context.Context, config *Config) (Drill, error) {
 			continue
 		}
 		for _, key := range keys {
-			found.Keys = append(found.Keys, try(ctx, config, who, key))
+			one := try(ctx, config, who, key)
+			if one.slow() {
+				// A host that was held up for a moment is not one that waits for the directory.
+				one = try(ctx, config, who, key)
+			}
+			found.Keys = append(found.Keys, one)
 		}
 	}
 	found.Works = len(found.Keys) > 0 && !slices.ContainsFunc(found.Keys, func(one Drilled) bool { return !one.Works })
@@ -186,7 +193,7 @@ func try(ctx context.Context, config *Config, who string, key ssh.PublicKey) Dri
 		found.Why = "sshd: " + err.Error()
 	case !hand.asked:
 		found.Why = "sshd let it in unproved: it has another way in than keys"
-	case found.Seconds > keyAtMost.Seconds():
+	case found.slow():
 		found.Why = fmt.Sprintf("sshd took %.1f s: break-glass must not wait for the directory", found.Seconds)
 	default:
 		found.Works = true

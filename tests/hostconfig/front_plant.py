@@ -189,6 +189,11 @@ class Plant:
         if follow:
             self.begin(self.place.script("follow"))
 
+    def first(self) -> None:
+        """Wait for the first front. It answers a moment before it is written down as what serves."""
+        current = Path(f"{self.place.state}/current")
+        self.until(lambda: current.exists() and self.ask(FILES, "/package.xbps")[0] == 200, what="the first front")
+
     def reboot(self) -> None:
         """All processes end, and the kernel forgets."""
         for process in list(self.running):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.rehearsal
 def plant() -> Iterator[Plant]:
     with planted() as made:
         made.supervise()
-        made.until(lambda: made.ask(FILES, "/package.xbps")[0] == 200, what="the first front")
+        made.first()
         yield made
 
 

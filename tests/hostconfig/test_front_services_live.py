@@ -29,6 +29,7 @@ def plant() -> Iterator[Plant]:
         made.say("app", health(ONE, TWO))
         made.consul()
         made.supervise()
+        made.first()
         made.until(lambda: made.ask(SERVICE, "/")[0] == 200, what="the service")
         # What was loaded is written down a moment later.
         made.until(Path(made.place.state, "instances.nft").exists, what="the record of it")

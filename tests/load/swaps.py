@@ -166,7 +166,7 @@ def main(arguments: list[str]) -> int:
             report = under_load(plant, stock(plant, given.instead), given)
         else:
             plant.supervise()
-            plant.until(lambda: plant.ask(FILES, "/package.xbps")[0] == 200, what="the first front")
+            plant.first()
             report = under_load(plant, side_by_side(plant, given.watch, given.worse), given)
     print(json.dumps(report))
     return 1 if report["failed"] else 0

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ from model import Fleet
 CLOSED_PORT = 5999
 # What must answer has this long: machines are shared. What must be shut is tried for less.
 ANSWER_SECONDS = 15.0
+# A job that was just registered starts, its checks run twice, and the last `up` may have moved it.
+WELL_SECONDS = 90.0
 ACCOUNT = "deploy"
 LISTEN = (
     "use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalPort => shift, Listen => 5, ReuseAddr => 1) or exit 1;"
@@ -47,6 +49,14 @@ class Check:
     name: str
     asked: int = 0
     wrong: list[str] = field(default_factory=list)
+
+
+def settled(look: Callable[[], Check]) -> Check:
+    """The look at which nothing is wrong, or the last one: whatever only starts has had its time."""
+    end = time.monotonic() + WELL_SECONDS
+    while (check := look()).wrong and time.monotonic() < end:
+        time.sleep(2.0)
+    return check
 
 
 @dataclass(frozen=True)

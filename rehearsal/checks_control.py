@@ -11,7 +11,7 @@ from typing import Any
 from cli import vault
 from cli.way_in import TOKEN, System
 from model import Fleet
-from rehearsal.checks import Check, reached
+from rehearsal.checks import WELL_SECONDS, Check, reached, settled
 from rehearsal.control import Doors
 from servers import Api, ApiError
 
@@ -21,8 +21,6 @@ PORTS = {
     "Nomad": (4646, 4647, 4648),
     "Vault": (8200, 8201),
 }
-# A job that was just registered starts, its checks run twice, and the last `up` may have moved it.
-WELL_SECONDS = 90.0
 
 
 def control(
@@ -32,8 +30,8 @@ def control(
     nomad, consul = _named(there, "nomad", tokens), _named(there, "consul", tokens)
     return [
         quorums(fleet, there, nomad, consul),
-        agents(fleet, nomad, consul),
-        jobs(fleet, nomad, consul),
+        settled(lambda: agents(fleet, nomad, consul)),
+        settled(lambda: jobs(fleet, nomad, consul)),
         names(there),
         closed(hosts),
     ]
@@ -77,36 +75,23 @@ def _healthy(said: Mapping[str, Any]) -> int:
 
 def agents(fleet: Fleet, nomad: Api, consul: Api) -> Check:
     """A Consul agent on each host, a Nomad client on each that offers something."""
-    asked = len(fleet.managed) + len(fleet.clients)
-    return Check("agents ready", asked, _settled(lambda: [*_absent(fleet, nomad, consul)]))
-
-
-def _absent(fleet: Fleet, nomad: Api, consul: Api) -> Iterator[str]:
+    check = Check("agents ready")
+    check.asked = len(fleet.managed) + len(fleet.clients)
     alive = {m["Name"] for m in consul.get("/v1/agent/members") if m["Status"] == 1}
-    yield from (f"Consul on {host} is not alive" for host in fleet.managed if host not in alive)
+    check.wrong += [f"Consul on {host} is not alive" for host in fleet.managed if host not in alive]
     # Alive says that it gossips; that it is in the catalog says that its token holds.
     known = {node["Node"] for node in consul.get("/v1/catalog/nodes")}
-    yield from (f"Consul on {host} is not in the catalog" for host in alive - known)
+    check.wrong += [f"Consul on {host} is not in the catalog" for host in alive - known]
     ready = {n["Name"] for n in nomad.get("/v1/nodes") if n["Status"] == "ready"}
-    yield from (f"Nomad on {host} is not ready" for host in fleet.clients if host not in ready)
+    check.wrong += [f"Nomad on {host} is not ready" for host in fleet.clients if host not in ready]
+    return check
 
 
 def jobs(fleet: Fleet, nomad: Api, consul: Api) -> Check:
     """Each service that the data wants: its allocations run, its checks pass; a periodic one is waiting or has run."""
     wanted = [name for name, service in sorted(fleet.services.items()) if service.held is None]
-
-    def unwell() -> list[str]:
-        return [text for name in wanted for text in _unwell(fleet, name, nomad, consul)]
-
-    return Check("services healthy", len(wanted), _settled(unwell))
-
-
-def _settled(wrong: Callable[[], list[str]]) -> list[str]:
-    """What is wrong still, once whatever only starts has had its time."""
-    end = time.monotonic() + WELL_SECONDS
-    while (found := wrong()) and time.monotonic() < end:
-        time.sleep(2.0)
-    return found
+    wrong = [text for name in wanted for text in _unwell(fleet, name, nomad, consul)]
+    return Check("services healthy", len(wanted), wrong)
 
 
 def _unwell(fleet: Fleet, name: str, nomad: Api, consul: Api) -> Iterator[str]:

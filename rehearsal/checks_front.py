@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,11 +12,10 @@ from typing import Any
 
 from components.mirror_proxy.plan import front
 from model import Fleet
-from rehearsal.checks import Check
+from rehearsal.checks import Check, settled
 
 STRANGER = "nobody-has-this-name.example"
 SECONDS = 15.0
-WELL_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,7 @@ def names(fleet: Fleet, hosts: Mapping[str, Mapping[str, Any]], ca: str | None) 
 
     Waits a while: a mirror takes up its first certificate, and a service's first instance, a few seconds after `up`.
     """
-    end = time.monotonic() + WELL_SECONDS
-    while (check := _names_now(fleet, hosts, ca)).wrong and time.monotonic() < end:
-        time.sleep(2.0)
-    return check
+    return settled(lambda: _names_now(fleet, hosts, ca))
 
 
 def _names_now(fleet: Fleet, hosts: Mapping[str, Mapping[str, Any]], ca: str | None) -> Check:

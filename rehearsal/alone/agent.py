@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rehearsal.alone.adapted import DATACENTER
 from rehearsal.secrets import made_up
-from rehearsal.testhosts import base, packages
+from rehearsal.testhosts import base, cgroups, packages
 from rehearsal.testhosts.commands import contained
 from servers import Api, ApiError
 from toolchain import servers
@@ -174,14 +174,7 @@ def _clean(folder: Path) -> None:
     """The mounts are gone with the agent's namespace; files and empty control groups are left to remove."""
     shutil.rmtree(folder, ignore_errors=True)
     name = f"fleet-alone-{folder.name.rsplit('-', 1)[-1]}"
-    for top in groups_named(name):
+    for top in cgroups.named(name):
         for group, _, _ in os.walk(top, topdown=False):
             with contextlib.suppress(OSError):
                 Path(group).rmdir()
-
-
-def groups_named(name: str) -> list[Path]:
-    """Control groups whose name begins so, the innermost first. Others may come and go meanwhile."""
-    walked = os.walk("/sys/fs/cgroup")
-    found = [Path(folder, inner) for folder, inside, _ in walked for inner in inside if inner.startswith(name)]
-    return sorted(found, key=lambda path: -len(path.parts))

@@ -76,7 +76,11 @@ def remove_tree(group: Path) -> None:
 
 def left() -> list[Path]:
     """Every group of this rehearsal on the machine."""
-    start = f"{settings.prefix()}-"
+    return named(f"{settings.prefix()}-")
+
+
+def named(start: str) -> list[Path]:
+    """Every group of the machine whose name begins so; others may come and go meanwhile."""
     found: list[Path] = []
     pending = [(TOP, 0)]
     while pending:

@@ -21,36 +21,29 @@ ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[[Path], subprocess.Popen[bytes]]
 
 
+def serving(run: Path) -> list[str]:
+    return [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(run), "--plan-only"]
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts a daemon; what a failed test leaves is ended."""
+    """Starts a daemon and waits until it serves; what a failed test leaves is ended."""
     with contextlib.ExitStack() as stack:
 
         def started(run: Path) -> subprocess.Popen[bytes]:
-            daemon = began(run)
-            stack.callback(daemon.wait)
+            daemon = stack.enter_context(subprocess.Popen(serving(run), cwd=ROOT, stdout=subprocess.DEVNULL))
             stack.callback(daemon.kill)
-            return answers(run, daemon)
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    ask(run / "cloud.sock", {"cmd": "ping"})
+                    return daemon
+                except (RehearsalError, OSError):
+                    assert daemon.poll() is None, "the daemon ended"
+                    assert time.monotonic() < deadline, "the daemon does not answer"
+                    time.sleep(0.1)
 
         yield started
-
-
-def began(run: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(run), "--plan-only"]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-
-
-def answers(run: Path, daemon: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-    """The same daemon, once it serves."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            ask(run / "cloud.sock", {"cmd": "ping"})
-            return daemon
-        except (RehearsalError, OSError):
-            assert daemon.poll() is None, "the daemon ended"
-            assert time.monotonic() < deadline, "the daemon does not answer"
-            time.sleep(0.1)
 
 
 def test_the_daemon_serves_again_after_a_kill_and_knows_what_was(tmp_path: Path, start: Start) -> None:
@@ -73,8 +66,7 @@ def test_the_daemon_serves_again_after_a_kill_and_knows_what_was(tmp_path: Path,
 
 def test_one_place_has_one_daemon(tmp_path: Path, start: Start) -> None:
     daemon = start(tmp_path)
-    command = [sys.executable, "-m", "rehearsal.cloud", "serve", "--run", str(tmp_path), "--plan-only"]
-    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    second = subprocess.run(serving(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (second.returncode, "is serving at" in second.stderr) == (1, True)
     ask(tmp_path / "cloud.sock", {"cmd": "stop"})
     daemon.wait(30)

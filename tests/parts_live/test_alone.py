@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.alone.agent import groups_named
+from rehearsal.testhosts import cgroups
 from toolchain.places import ROOT, cache
 
 pytestmark = pytest.mark.rehearsal
@@ -27,7 +27,7 @@ BEFORE = set(Path(tempfile.gettempdir()).glob("plugin[0-9]*"))
 def left() -> dict[str, list[str]]:
     """What a run could leave: folders, mounts, control groups, processes of an agent."""
     mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "/alone-" in line]
-    groups = [str(path) for path in groups_named("fleet-alone-")]
+    groups = [str(path) for path in cgroups.named("fleet-alone-")]
     agents = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -235,7 +235,7 @@ def test_a_restart_is_short_and_a_new_certificate_is_taken_up(host: Host) -> Non
                 assert host.calls(patience=0.0).well()
                 break
             except NetAuthError:
-                assert time.monotonic() - begin < 30
+                assert time.monotonic() - begin < 5
                 time.sleep(0.01)
         tries[verb].append(time.monotonic() - begin)
     print(f"gaps: {tries}")

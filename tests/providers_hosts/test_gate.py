@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -60,9 +59,7 @@ def test_wrong_inputs_are_named(gate: Gate) -> None:
 
 
 def test_nobody_answers(gate: Gate) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    with real.nobody() as port:
         told = refusal(gate, asking("nomad", f"http://127.0.0.1:{port}"))
     assert f"nomad at http://127.0.0.1:{port} is not ready after 2 s" in told
     assert "cannot connect" in told

@@ -237,18 +237,8 @@ def test_the_authority_is_born_once_and_removed_only_by_its_owner(tmp_path: Path
     sh(_REMOVE_AUTHORITY, "first")
     assert key.exists(), "the successor owns it"
     certificate = tmp_path / "authority" / "ca.pem"
-    words = [
-        "openssl",
-        "x509",
-        "-in",
-        str(certificate),
-        "-noout",
-        "-subject",
-        "-nameopt",
-        "RFC2253",
-        "-ext",
-        "basicConstraints,keyUsage",
-    ]
+    words = ["openssl", "x509", "-in", str(certificate), "-noout", "-nameopt", "RFC2253", "-subject"]
+    words += ["-ext", "basicConstraints,keyUsage"]
     said = subprocess.run(words, text=True, capture_output=True, check=True).stdout
     assert "CN=a-ams-nl authority" in said
     assert "CA:TRUE, pathlen:0" in said

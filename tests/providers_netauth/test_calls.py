@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from providers.netauth.calls import TRUST, Calls, NetAuthError, Place
 from providers.netauth.client import Client
 from tests.servers import netauth
+from tests.servers.real import nobody
 
 
 def test_without_an_authority_nobody_is_called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -22,9 +22,8 @@ def test_without_an_authority_nobody_is_called(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_nobody_there_is_said_in_time() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        place = Place("localhost", "127.0.0.1", taken.getsockname()[1], "not used before somebody answers")
+    with nobody() as port:
+        place = Place("localhost", "127.0.0.1", port, "not used before somebody answers")
         with pytest.raises(NetAuthError, match="does not answer") as silent:
             Client(Calls(place, patience=0.3)).entity("bo")
     assert silent.value.silent

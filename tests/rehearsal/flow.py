@@ -11,39 +11,30 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
 
 # The buffer may be as large as is asked for, whatever the machine's limit; Python has no name for it.
 SO_RCVBUFFORCE = 33
 
 
-class Ended(Exception):  # noqa: N818 - not an error: the parent has had enough
-    """The parent asks for the result."""
-
-
-def send(address: str, port: int, rate: int) -> int:
+def send(address: str, port: int, rate: int, ended: list[int]) -> int:
     """Send numbers until told to stop; returns how many were due, sent or not."""
     number, begun = 0, time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        try:
-            while True:
-                late = time.monotonic() - begun - number / rate
-                # A machine that was held up goes on at the same rate: a burst would overrun queues, which is no loss.
-                begun += max(0.0, late - 0.05)
-                time.sleep(max(0.0, -late))
-                # No route for a moment: this number is missing at the other end, which is what is counted.
-                with contextlib.suppress(OSError):
-                    line.sendto(str(number).encode(), (address, port))
-                number += 1
-        except Ended:
-            return number
+        while not ended:
+            late = time.monotonic() - begun - number / rate
+            # A machine that was held up goes on at the same rate: a burst would overrun queues, which is no loss.
+            begun += max(0.0, late - 0.05)
+            time.sleep(max(0.0, -late))
+            # No route for a moment: this number is missing at the other end, which is what is counted.
+            with contextlib.suppress(OSError):
+                line.sendto(str(number).encode(), (address, port))
+            number += 1
+    return number
 
 
-def hear(port: int) -> list[int]:
+def hear(port: int, ended: list[int]) -> list[int]:
     """Every number that arrives until told to stop, and what has arrived by then."""
     found: list[int] = []
-    ended: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
         line.bind(("0.0.0.0", port))
@@ -57,14 +48,10 @@ def hear(port: int) -> list[int]:
                     return found
 
 
-def stop(_number: int, _frame: Any) -> None:
-    """End what runs."""
-    raise Ended
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, stop)
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
     if sys.argv[1] == "send":
-        print(json.dumps(send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))
+        print(json.dumps(send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), told)))
     else:
-        print(json.dumps(hear(int(sys.argv[2]))))
+        print(json.dumps(hear(int(sys.argv[2]), told)))

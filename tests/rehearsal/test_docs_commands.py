@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rehearsal.checks_control import WELL_SECONDS
+from rehearsal.checks import WELL_SECONDS
 from tests.docs import reading
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.usefixtures("rehearsed")]

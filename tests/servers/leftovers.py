@@ -19,10 +19,14 @@ def _facts() -> dict[int, tuple[int, str]]:
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            # The name between the brackets may hold anything.
-            words = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            words = _stat(int(entry.name))
             found[int(entry.name)] = (int(words[1]), words[19])
     return found
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on; the name before that may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def below(pid: int) -> set[Process]:
@@ -50,14 +54,14 @@ def end(processes: set[Process]) -> None:
 def same(pid: int, began: str) -> bool:
     """Whether a process is there that began at this moment."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19] == began
+        return _stat(pid)[19] == began
     return False
 
 
 def ended(pid: int) -> bool:
     """Gone, or only not yet taken note of by whoever it belongs to."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "Z"
+        return _stat(pid)[0] == "Z"
     return True
 
 

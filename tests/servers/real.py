@@ -61,6 +61,14 @@ def free_ports(count: int) -> list[int]:
 _GIVEN: set[int] = set()
 
 
+@contextmanager
+def nobody() -> Iterator[int]:
+    """A port that refuses everybody: taken meanwhile, so that nobody else comes to listen there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
 def _worker() -> int:
     """Which of two processes of a run this is."""
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2

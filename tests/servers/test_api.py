@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from servers import Api, ApiError, from_environment
+from tests.servers.real import nobody
 
 Answers = Callable[[http.server.BaseHTTPRequestHandler], tuple[int, Any]]
 
@@ -163,12 +164,8 @@ def test_what_waiting_may_help_and_what_not(serve: Callable[..., Server]) -> Non
 
 
 def test_nobody_there() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        # Taken, so that nobody else comes to listen there.
-        with pytest.raises(ApiError) as caught:
-            Api("nomad", f"http://127.0.0.1:{port}").get("/v1/jobs")
+    with nobody() as port, pytest.raises(ApiError) as caught:
+        Api("nomad", f"http://127.0.0.1:{port}").get("/v1/jobs")
     assert caught.value.status is None
     assert str(caught.value).startswith(f"cannot connect to nomad at http://127.0.0.1:{port} for GET /v1/jobs")
 

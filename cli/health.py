@@ -53,6 +53,8 @@ def vault_part(states: Mapping[str, State]) -> Part:
             wrong.append(f"{one.host}: new, no data yet")
         elif one.sealed:
             wrong.append(f"{one.host}: sealed, {one.missing} more share{'s' if one.missing != 1 else ''}: fleet unseal")
+        elif one.apart:
+            wrong.append(f"{one.host}: no contact to its leader")
     if opened and not leads:
         wrong.append("no leader")
     return Part(" ".join(["VAULT", *versions]), tuple(says), tuple(wrong))

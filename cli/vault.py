@@ -16,21 +16,23 @@ from servers import Api, ApiError
 
 Apis = Mapping[str, Api]
 """A control host to the API of its own Vault."""
-# A sealed or a new Vault answers with its state all the same, and so does one that does not lead.
-WHATEVER_ITS_STATE: dict[str, Any] = {"standbycode": 200, "sealedcode": 200, "uninitcode": 200, "drsecondarycode": 200}
+# A sealed or a new Vault answers with its state all the same, and so does one that does not lead, with a leader or not.
+_CODES = ("standbycode", "sealedcode", "uninitcode", "drsecondarycode", "haunhealthycode", "removedcode")
+WHATEVER_ITS_STATE: dict[str, Any] = dict.fromkeys(_CODES, 200)
 JOIN_SECONDS = 60.0
 _NOT_YET = ("not initialized", "not yet initialized", "raft")
 
 
 @dataclass(frozen=True)
 class State:
-    """One host's Vault: what it says of itself, or why it says nothing."""
+    """One host's Vault: what it says of itself, or why it says nothing. `apart`: open, out of touch with its leader."""
 
     host: str
     silent: str | None = None
     initialised: bool = False
     sealed: bool = True
     active: bool = False
+    apart: bool = False
     version: str = ""
     threshold: int = 0
     given: int = 0
@@ -54,7 +56,7 @@ class State:
             return f"{at}: new, it waits for `fleet bootstrap` or to join the others"
         if self.sealed:
             return f"{at}: sealed, {self.missing} more share{'s' if self.missing != 1 else ''}"
-        return f"{at}: open{', it leads' if self.active else ''}"
+        return f"{at}: open{', it leads' if self.active else ', without contact to its leader' if self.apart else ''}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,11 @@ def state(host: str, api: Api) -> State:
         seal: dict[str, Any] = api.get("/v1/sys/seal-status")
     except ApiError as error:
         return State(host, silent=error.text or str(error))
-    return _state(host, seal, active=not health.get("standby", True) and not health.get("sealed", True))
+    if health.get("removed_from_cluster"):
+        return State(host, silent="the others have removed it from their cluster")
+    leads = not health.get("standby", True) and not health.get("sealed", True)
+    # A standby that has never had a leader says nothing of one.
+    return _state(host, seal, active=leads, apart=not leads and health.get("ha_connection_healthy") is False)
 
 
 def states(apis: Apis, seconds: float = 5.0) -> dict[str, State]:
@@ -179,12 +185,13 @@ def _open(host: str, api: Api, shares: list[str], wait: float) -> State:
     return await_open(host, api, wait if len(shares) >= max(1, now.threshold) else 0.0)
 
 
-def _state(host: str, seal: Mapping[str, Any], active: bool = False) -> State:
+def _state(host: str, seal: Mapping[str, Any], active: bool = False, apart: bool = False) -> State:
     return State(
         host,
         initialised=bool(seal.get("initialized")),
         sealed=bool(seal.get("sealed", True)),
         active=active,
+        apart=apart,
         version=str(seal.get("version", "")),
         threshold=int(seal.get("t") or 0),
         given=int(seal.get("progress") or 0),

@@ -185,7 +185,7 @@ def _look_at_vault(system: System, address: str, members: Mapping[str, str | Non
 
 def _vault_state(api: Api) -> str:
     try:
-        found = api.get("/v1/sys/health", standbyok=True, sealedcode=200, uninitcode=200)
+        found = api.get("/v1/sys/health", standbyok=True, sealedcode=200, uninitcode=200, haunhealthycode=200)
     except ApiError as error:
         return "sealed" if error.sealed else f"does not answer ({error.text})"
     finally:

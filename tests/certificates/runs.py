@@ -12,6 +12,7 @@ from model import Fleet, load
 from model.templates import certificate_facts
 from servers import Api
 from tests.certificates.around import TOKEN, Around
+from tests.executable import executable
 from tests.harness import ROOT
 from tests.servers.real import Server
 
@@ -71,8 +72,7 @@ class Job:
         self.task.mkdir(parents=True)
         self.secrets.mkdir()
         for name in ("certificates", "hook"):
-            (self.task / name).write_text((FILES / "certificates" / name).read_text())
-            (self.task / name).chmod(0o755)
+            executable(self.task / name, (FILES / "certificates" / name).read_text())
         (self.task / "readers").write_text((FILES / "certificates" / "readers").read_text())
         (self.task / "wanted").write_text(certificate_facts(fleet_at(around, names)))
         (self.secrets / "digitalocean").write_text(TOKEN)

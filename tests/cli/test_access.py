@@ -135,6 +135,7 @@ def test_nothing_secret_shows_by_accident() -> None:
         (State("a", initialised=True, threshold=3, given=2), "Vault on a: sealed, 1 more share"),
         (State("a", initialised=True, threshold=3), "Vault on a: sealed, 3 more shares"),
         (State("a", initialised=True, sealed=False, active=True), "Vault on a: open, it leads"),
+        (State("a", initialised=True, sealed=False, apart=True), "Vault on a: open, without contact to its leader"),
     ],
 )
 def test_each_state_is_a_line_that_says_what_is_left(state: State, line: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.drill import judged, once
+from tests.executable import executable
 
 
 def record(*works: bool) -> str:
@@ -31,12 +32,11 @@ def test_a_record_says_which_keys_work() -> None:
 def test_a_login_that_fails_is_told_from_a_key_that_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
-    program = tmp_path / "ssh"
-    program.write_text(
+    executable(
+        tmp_path / "ssh",
         f"#!/bin/sh\nprintf '%s\\n' \"$*\" >{tmp_path}/said\necho 'Permission denied' >&2\n"
-        f"cat <<'END'\n{record(True)}\nEND\nexit {code}\n"
+        f"cat <<'END'\n{record(True)}\nEND\nexit {code}\n",
     )
-    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.delenv("FLEET_SSH_USER", raising=False)
     found = once({"address": "192.0.2.1", "port": 22, "host_key": "ssh-ed25519 AAAA", "users": ["deploy"]}, "h.example")

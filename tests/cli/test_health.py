@@ -163,11 +163,16 @@ def test_vault_is_told_host_by_host() -> None:
         State("a-ams-nl", initialised=True, sealed=False, active=True, version="1.21.2"),
         State("a-fra-de", initialised=True, sealed=True, threshold=2, given=1, version="1.21.2"),
         State("a-grq-nl", silent="connection refused"),
+        State("a-ams-nl2", initialised=True, sealed=False, apart=True, version="1.21.2"),
     ]
     part = vault_part({one.host: one for one in states})
     assert part.title == "VAULT 1.21.2"
-    assert part.says == ("1 of 3 open, a-ams-nl leads",)
-    assert part.wrong == ("a-fra-de: sealed, 1 more share: fleet unseal", "a-grq-nl: connection refused")
+    assert part.says == ("2 of 4 open, a-ams-nl leads",)
+    assert part.wrong == (
+        "a-fra-de: sealed, 1 more share: fleet unseal",
+        "a-grq-nl: connection refused",
+        "a-ams-nl2: no contact to its leader",
+    )
 
 
 def test_certificates_count_the_days_of_the_worst() -> None:

@@ -15,6 +15,7 @@ import yaml
 from cli import places
 from model import load
 from tests.cli.run import Ran
+from tests.executable import executable
 from tests.harness import ROOT
 
 HOSTS = ("a-ams-nl", "a-bru-be", "a-fra-de", "a-grq-nl", "a-nyc-us", "a-pdx-us")
@@ -216,14 +217,13 @@ def test_the_outputs_come_from_the_engine(
 ) -> None:
     given = _given(project, outputs())
     engine = project / "pulumi"
-    engine.write_text(
-        f'#!/bin/sh\n[ "$1 $2 $3 $4 $5 $6" = "stack output hosts --json --stack local" ] && cat {given}\n'
+    executable(
+        engine, f'#!/bin/sh\n[ "$1 $2 $3 $4 $5 $6" = "stack output hosts --json --stack local" ] && cat {given}\n'
     )
-    engine.chmod(0o755)
     monkeypatch.setenv("PATH", f"{project}:/usr/bin:/bin")
     assert fleet("record", "-s", "local").code == 0
     assert set(_recorded(project)) == set(HOSTS)
-    engine.write_text("#!/bin/sh\necho 'error: no stack named local found' >&2\nexit 255\n")
+    executable(engine, "#!/bin/sh\necho 'error: no stack named local found' >&2\nexit 255\n")
     ran = fleet("machines", "-s", "local")
     assert ran.code == 1
     assert "no stack named local found" in ran.err

@@ -18,6 +18,7 @@ from tests.cli.run import Ran, fleet
 from tests.cli.vaults import HOSTS, project, vaults
 from tests.cli_live.plane import Plane
 from tests.cli_live.terminal import at_terminal, exports
+from tests.servers.real import wait_for
 
 __all__ = ["fleet"]
 pytestmark = pytest.mark.rehearsal
@@ -87,6 +88,27 @@ def test_one_control_host_off_is_said_and_the_rest_works(
     finally:
         here.vaults.start("a-grq-nl")
         assert all(one.open for one in vault.unseal(here.vaults.apis(), here.shares).values())
+
+
+def test_a_vault_that_lost_its_leader_is_open_and_said_to_be_alone(here: Plane, fleet: Fleet) -> None:
+    apis = here.vaults.apis()
+    wait_for("contact of each to its leader", lambda: not any(one.apart for one in vault.states(apis).values()))
+    leads = vault.await_active(apis)
+    assert leads is not None
+    last, other = (host for host in HOSTS if host != leads)
+    for host in (other, leads):
+        here.vaults.stop(host)
+    try:
+        # Two missed heartbeats, five seconds each.
+        wait_for(f"{last} without its leader", lambda: vault.state(last, apis[last]).apart)
+        ran = fleet("unseal", last)
+        assert ran.code == 0, ran.err
+        assert f"Vault on {last}: open, without contact to its leader" in ran.err
+        assert f"{last}: no contact to its leader" in " ".join(fleet("status").out.split())
+    finally:
+        for host in (leads, other):
+            here.vaults.start(host)
+        assert all(one.open for one in vault.unseal(apis, here.shares).values())
 
 
 def test_the_first_time_from_nothing_to_a_login(

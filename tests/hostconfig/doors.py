@@ -20,6 +20,7 @@ from hostconfig import ways_in
 from hostconfig.desired import Desired, WaysIn, parse
 from hostconfig.parts import Platform
 from hostconfig.ways_in import Places
+from tests.executable import executable
 from tests.hostconfig.enrolment import openssl
 from tests.hostconfig.samples import sample
 
@@ -141,9 +142,7 @@ class Door:
 
     def script(self, path: str, text: str) -> None:
         """Put a script of this host in place."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text)
-        Path(path).chmod(0o755)
+        executable(Path(path), text)
 
     def wait(self) -> None:
         """Until it listens."""

@@ -19,6 +19,7 @@ from hostconfig.desired import Desired, Pki, parse
 from hostconfig.parts import Platform
 from hostconfig.pki import Places
 from providers.hosts.identity import _MAKE_AUTHORITY, _script
+from tests.executable import executable
 from tests.hostconfig.samples import SSH_KEY, sample
 
 VOTERS = ("a-ams-nl", "b-fra-de", "c-nyc-us")
@@ -55,9 +56,7 @@ class Fleet:
         self.certificates: dict[str, str | None] = {}
         for part in ("at", "down", "bin"):
             (folder / part).mkdir()
-        ssh = folder / "bin" / "ssh"
-        ssh.write_text(SSH.replace("@FOLDER@", str(folder)))
-        ssh.chmod(0o755)
+        executable(folder / "bin" / "ssh", SSH.replace("@FOLDER@", str(folder)))
         for host in HOSTS:
             (folder / "at" / address(host)).write_text(host)
             for part in ("etc/fleet/pki", "etc/fleet/authority", "usr/local/sbin", "var/lib/fleet", "run"):
@@ -111,8 +110,7 @@ class Fleet:
                 place.renew: pki.renew_script(desired, wish, PLATFORM, place, owner=user),
             }
             for path, text in texts.items():
-                Path(path).write_text(text)
-                Path(path).chmod(0o755)
+                executable(Path(path), text)
 
     def renew(self, host: str) -> tuple[bool, str]:
         """One pass of fleet-renew on a host: whether all is done, and what it said."""

@@ -21,6 +21,7 @@ from typing import Any
 from hostconfig import front
 from hostconfig.desired_front import Front
 from hostconfig.front_places import SLOTS, Places
+from tests.executable import executable
 from tests.hostconfig.front_namespaces import clear_dead, remove
 
 ROOT = Path(__file__).parents[2]
@@ -151,11 +152,7 @@ class Plant:
         files = {self.place.script(verb): front.program(verb, self.place) for verb in front.PROGRAMS}
         files |= {f"{self.place.lib}/{name}": front.library(name, self.place) for name in front.LIBRARY}
         for path, text in (files | front.texts(wish, self.place)).items():
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            new = Path(f"{path}.fleet-new")
-            new.write_text(text)
-            new.chmod(0o755)
-            new.replace(path)
+            executable(Path(f"{path}.fleet-new"), text).replace(path)
         return wish
 
     def run(self, *command: str, check: bool = True, seconds: float = 60) -> subprocess.CompletedProcess[str]:
@@ -279,13 +276,12 @@ def came_of(client: subprocess.Popen[str]) -> dict[str, Any]:
 
 def wrapper(folder: Path, name: str, change: str) -> str:
     """A version of nginx that serves otherwise than its configuration says."""
-    file = folder / name
-    file.write_text(
+    file = executable(
+        folder / name,
         f'#!/bin/sh\nfor last; do :; done\nsed "{change}" "$last" >"$last.changed"\n'
         'case $1 in -t) exec nginx -t -q -e stderr -c "$last.changed" ;; esac\n'
-        'exec nginx -e stderr -c "$last.changed"\n'
+        'exec nginx -e stderr -c "$last.changed"\n',
     )
-    file.chmod(0o755)
     return str(file)
 
 

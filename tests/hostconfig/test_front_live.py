@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hostconfig.front_places import SLOTS
+from tests.executable import executable
 from tests.hostconfig.front_plant import FILES, Plant, came_of, planted, right, wrapper
 
 pytestmark = pytest.mark.rehearsal
@@ -151,9 +152,7 @@ def test_a_worse_version_is_withdrawn_before_a_client_meets_it(plant: Plant, nam
 
 
 def test_a_version_that_does_not_start_is_withdrawn(plant: Plant) -> None:
-    program = plant.folder / "dying"
-    program.write_text('#!/bin/sh\ncase $1 in -t) exec nginx "$@" ;; esac\nexit 3\n')
-    program.chmod(0o755)
+    program = executable(plant.folder / "dying", '#!/bin/sh\ncase $1 in -t) exec nginx "$@" ;; esac\nexit 3\n')
     client, before = package(plant, 7), plant.serving()
     code, _, reason, seconds = verdict(plant, program=str(program))
     assert (code, plant.serving()) == (1, before)

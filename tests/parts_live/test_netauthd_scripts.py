@@ -20,6 +20,7 @@ from hostconfig.netauthd import SERVICE, Places, config_text, run_script, tool_s
 from hostconfig.parts import Platform
 from providers.netauth.calls import TRUST, Calls, NetAuthError, Place
 from providers.netauth.client import Client
+from tests.executable import executable
 from tests.servers.real import binary, free_ports
 
 pytestmark = [
@@ -81,9 +82,7 @@ class Host:
         self.keeper = subprocess.Popen([folder / "bin" / "runsv", self.service, self.place.run])
 
     def write(self, path: str | Path, text: str) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text)
-        Path(path).chmod(0o755)
+        executable(Path(path), text)
 
     def leaf(self, days: int = 2) -> None:
         """A new certificate, as fleet-renew would put it there: the key first, each file whole."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from components.blocks.pull import script
 from model.sync import Sync
+from tests.executable import executable
 from tests.servers.real import free_ports, wait_for
 
 RSYNC = "/usr/bin/rsync"
@@ -150,10 +151,7 @@ def written(folder: Path, port: int, target: Path, **fields: Any) -> Path:
     sync = Sync.model_validate({"server": "origin.example", "module": "m", "target": str(target), **fields})
     text = script("sync", "mirror", sync)
     assert text.count("rsync://origin.example/m/") == 1
-    file = folder / "pull"
-    file.write_text(text.replace("rsync://origin.example/m/", f"rsync://127.0.0.1:{port}/m/"))
-    file.chmod(0o755)
-    return file
+    return executable(folder / "pull", text.replace("rsync://origin.example/m/", f"rsync://127.0.0.1:{port}/m/"))
 
 
 def pull(

@@ -15,6 +15,7 @@ from model import load
 from rehearsal import engine
 from rehearsal.testhosts import acme, authority, directory, internet, settings
 from rehearsal.testhosts.settings import RehearsalError
+from tests.executable import executable
 from toolchain.places import ROOT
 
 BASE = "dc=fleet,dc=example"
@@ -107,10 +108,7 @@ def test_the_authority_checks_names_at_the_usual_port_and_at_its_own_address() -
 
 
 def test_without_a_rehearsals_files_a_command_runs_in_the_network_alone(tmp_path: Path) -> None:
-    fake = tmp_path / "bin" / "nsenter"
-    fake.parent.mkdir()
-    fake.write_text('#!/bin/sh\necho "$*"\n')
-    fake.chmod(0o755)
+    fake = executable(tmp_path / "bin" / "nsenter", '#!/bin/sh\necho "$*"\n')
     words = ["sh", str(ROOT / "toolchain" / "inside.sh"), "x-net", str(tmp_path / "none"), "pulumi", "up", "a b"]
     env = {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
     done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)

@@ -10,6 +10,7 @@ import pytest
 
 from rehearsal.testhosts import base, cgroups, clean, dns, hosts, packages, servers, settings, sources
 from rehearsal.testhosts.settings import RehearsalError
+from tests.executable import executable
 
 TARGETS = """\
 Packages|http://mirror.example/debian/|bookworm|main|Debian
@@ -69,10 +70,7 @@ def test_a_server_is_a_package_of_its_own_name_version_and_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(servers, "servers_folder", lambda: tmp_path)
-    binary = tmp_path / "bin" / "vault"
-    binary.parent.mkdir()
-    binary.write_text("#!/bin/sh\necho Vault v9.8.7, built today\n")
-    binary.chmod(0o755)
+    executable(tmp_path / "bin" / "vault", "#!/bin/sh\necho Vault v9.8.7, built today\n")
     packed = servers.package("vault", tmp_path / "scratch")
     fields = subprocess.run(["dpkg-deb", "--field", str(packed), "Package", "Version"], capture_output=True, check=True)
     assert fields.stdout == b"Package: vault\nVersion: 9.8.7\n"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.executable import executable
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -108,10 +110,7 @@ def test_what_cannot_be_activated_says_why_and_changes_nothing(checkout: Path, w
 
 
 def test_a_shim_runs_the_real_program_without_itself_on_path(tmp_path: Path) -> None:
-    real = tmp_path / "real"
-    real.mkdir()
-    (real / "dig").write_text('#!/bin/sh\necho "$PATH $*"\n')
-    (real / "dig").chmod(0o755)
+    real = executable(tmp_path / "real" / "dig", '#!/bin/sh\necho "$PATH $*"\n').parent
     shims = ROOT / "toolchain" / "shims"
     path = f"{shims}:{real}:/usr/sbin:/usr/bin:/sbin:/bin"
     done = subprocess.run([shims / "dig", "a b"], env={"PATH": path}, capture_output=True, text=True, timeout=30)

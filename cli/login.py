@@ -16,6 +16,7 @@ from servers import Api, ApiError
 Wanted = Mapping[str, Sequence[str]]
 """A system to the names of its roles in Vault, the one to prefer first."""
 KNOWN_SECONDS = 5.0
+NO_ROLE = "no role of it is granted to this person's groups"
 # Where a person's word for "wrong password" and the directory's own differ too much to show only the latter.
 _REFUSED = ("ldap operation failed", "invalid username or password", "invalid credentials", "failed to bind")
 
@@ -96,7 +97,7 @@ def login(vault: Api, user: str, password: str, wanted: Wanted) -> Session:
             roles[system] = role
             refused.pop(system, None)
         if system not in roles and system not in refused:
-            refused[system] = "no role of it is granted to this person's groups"
+            refused[system] = NO_ROLE
     policies = tuple(p for p in entered.get("policies") or () if p != "default")
     return Session(user, found, seconds, roles, policies, tuple(more), refused)
 
@@ -104,7 +105,8 @@ def login(vault: Api, user: str, password: str, wanted: Wanted) -> Session:
 def await_known(way: WayIn, tokens: Mapping[str, str], seconds: float = KNOWN_SECONDS) -> None:
     """Wait until each server knows the new tokens: a follower hears of one a moment after its leader made it.
 
-    Who does not answer is not waited for, and nothing is raised: it is a courtesy to whoever asks next.
+    Each is asked for what it knows itself (`stale`), else it would ask its leader. Who does not answer is not waited
+    for, and nothing is raised: it is a courtesy to whoever asks next.
     """
     end = time.monotonic() + seconds
     for system in ("nomad", "consul"):
@@ -116,9 +118,9 @@ def await_known(way: WayIn, tokens: Mapping[str, str], seconds: float = KNOWN_SE
 
 def _unknown(api: Api) -> bool:
     try:
-        api.get("/v1/acl/token/self")
+        api.get("/v1/acl/token/self", stale=True)
     except ApiError as error:
-        return error.status in (401, 403)
+        return error.status in (401, 403, 404)
     return False
 
 

@@ -40,11 +40,15 @@ theirs() {
         }'
 }
 for one in "$@"; do
-    who=${one%:*} id=${one##*:} ended=0
+    who=${one%:*} id=${one##*:} ended=0 told=' '
     for round in 1 2 3 4 5; do
         found=$(theirs "$id")
         [ -n "$found" ] || break
-        for p in $found; do kill -KILL "$p" 2>/dev/null && ended=$((ended + 1)); done
+        for p in $found; do
+            kill -KILL "$p" 2>/dev/null || continue
+            # One that is still ending is found again.
+            case $told in *" $p "*) ;; *) told="$told$p " ended=$((ended + 1)) ;; esac
+        done
         sleep 0.2
     done
     [ -z "$(theirs "$id")" ] || { echo "processes of $who go on" >&2; exit 4; }

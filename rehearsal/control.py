@@ -114,9 +114,12 @@ def open_up(there: Doors) -> str | None:
         shares.write(folder, holders, made.shares)
         root = made.root_token
     if not all(one.open for one in vault.states(there.apis).values()):
-        closed = [str(one) for one in vault.unseal(there.apis, there.held).values() if not one.open]
-        if closed:
-            raise NotOpenError("; ".join(closed))
+        end = time.monotonic() + ANSWER_SECONDS
+        while closed := [one for one in vault.unseal(there.apis, there.held).values() if not one.open]:
+            # One that was too busy to say how it stands has got no share.
+            if time.monotonic() > end or not all(one.silent for one in closed):
+                raise NotOpenError("; ".join(map(str, closed)))
+            time.sleep(0.5)
     if vault.await_active(there.apis) is None:
         raise NotOpenError("every Vault is open, and none leads")
     return root
@@ -141,6 +144,24 @@ def operator_of(fleet: Fleet, people: Mapping[str, list[str]]) -> str:
     raise NotOpenError(
         f"none of the made-up people is in {', '.join(sorted(mighty)) or 'a group that may run the fleet'}"
     )
+
+
+def entered(there: Doors, person: str, wanted: login.Wanted, seconds: float = LOGIN_SECONDS) -> dict[str, str]:
+    """Log in as a made-up person, for whatever their groups grant; patient with servers that are busy or just begin."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            session = login.login(there.api("vault"), person, there.password(person), wanted)
+            late = {system: why for system, why in session.refused.items() if why != login.NO_ROLE}
+            if not late:
+                login.await_known(there.way, session.tokens)
+                return dict(session.tokens)
+            problem = "; ".join(f"{system}: {why}" for system, why in late.items())
+        except (ApiError, Mistake, FileNotFoundError) as error:
+            problem = str(error)
+        if time.monotonic() > end:
+            raise NotOpenError(f"login of {person}: {problem}")
+        time.sleep(1.0)
 
 
 def tokens(there: Doors, person: str, fleet: Fleet, seconds: float = LOGIN_SECONDS) -> dict[str, str]:

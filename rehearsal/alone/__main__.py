@@ -58,7 +58,6 @@ def block(stack: str, name: str, seconds: float | None) -> int:
         if good and _for_people(fleet.services[name], name):
             print("Nobody can come in: there is no directory of people here; `make rehearsal` has one.", flush=True)
         if good and not last.ends:
-            print("Ctrl-C stops it and removes everything.", flush=True)
             _wait(seconds)
         print("stopping", flush=True)
         for one in jobs:
@@ -77,6 +76,7 @@ def _for_people(service: Service, name: str) -> bool:
 def _wait(seconds: float | None) -> None:
     end = time.monotonic() + seconds if seconds is not None else None
     with suppress(KeyboardInterrupt):
+        print("Ctrl-C stops it and removes everything.", flush=True)
         while end is None or time.monotonic() < end:
             time.sleep(0.2)
 

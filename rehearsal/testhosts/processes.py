@@ -103,9 +103,17 @@ def spawn(
         )
     # Reaped as soon as it ends, else a long-lived caller would see it as a zombie forever.
     threading.Thread(target=child.wait, daemon=True, name=f"reap-{name}").start()
+    _await_mark(child.pid)
     process = find(child.pid) or Process(child.pid, -1)
     write_record(record or settings.folder("pids") / f"{name}.json", process)
     return process
+
+
+def _await_mark(pid: int) -> None:
+    """Until a new process can be found by its mark: its environment shows a moment after it has begun."""
+    with contextlib.suppress(OSError):
+        while find(pid) and not Path(f"/proc/{pid}/environ").read_bytes():
+            time.sleep(0.001)
 
 
 def recorded() -> dict[str, Process]:

@@ -7,12 +7,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from cli import shares
-from cli.login import wanted
+from cli.login import await_known, wanted
 from cli.mistake import Mistake
 from cli.shell import exports, lasting, unsets
 from cli.together import ask
@@ -162,3 +163,29 @@ def test_the_verbs_stand_in_the_help(fleet: Callable[..., Ran]) -> None:
 
 def test_a_way_in_is_found_by_its_stack() -> None:
     assert way_in("local").fleet.fleet == "void-local"
+
+
+def test_a_new_token_is_waited_for_at_each_server_by_what_that_one_knows_itself(
+    way: WayIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A follower that is asked without `stale` asks its leader, who knows every token."""
+    asked: list[str] = []
+
+    class Follower(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            known = "stale=" not in self.path or len(asked) > 3
+            self.send_response(200 if known else 403)
+            self.end_headers()
+            self.wfile.write(b"{}" if known else b"ACL token not found")
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on the screen of a test."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Follower)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("NOMAD_ADDR", f"http://127.0.0.1:{server.server_port}")
+    await_known(way, {"NOMAD_TOKEN": "t"}, 30.0)
+    server.shutdown()
+    server.server_close()
+    assert asked == ["/v1/acl/token/self?stale=true"] * 4

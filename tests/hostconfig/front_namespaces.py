@@ -6,15 +6,21 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 
 def remove(name: str) -> None:
     """A network namespace, and whatever runs in it."""
-    found = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False)
-    for pid in found.stdout.split():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
+    end = time.monotonic() + 10
+    while found := subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout:
+        # Who was just about to begin another leaves it behind.
+        for pid in found.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        if time.monotonic() > end:
+            break
+        time.sleep(0.02)
     subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
 

@@ -111,7 +111,14 @@ def test_an_empty_answer_is_not_believed_at_once(plant: Plant) -> None:
     time.sleep(4)
     assert meanings(plant), "where not even Consul is to be seen, the rights are missing and not the instances"
     plant.say("consul", health((FABRIC, 8300)))
+    before = meanings(plant)
+    plant.say("app", health(ONE, TWO))
+    # Else the half minute has begun.
+    plant.until(lambda: '"empty":{}' in Path(plant.place.state, "instances.json").read_text())
     plant.say("app", health(failing=(ONE, TWO)))
+    time.sleep(4)
+    assert meanings(plant) == before, "a stall of the machine fails all checks at once"
+    assert plant.ask(SERVICE, "/")[0] == 200
     plant.until(lambda: not meanings(plant))
     # Connections that were open to an instance may be used for some seconds more.
     plant.until(lambda: plant.ask(SERVICE, "/")[0] == 502)

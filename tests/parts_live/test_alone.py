@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal.testhosts import cgroups
+from tests.servers.real import wait_for
 from toolchain.places import ROOT, cache
 
 pytestmark = pytest.mark.rehearsal
@@ -88,6 +89,7 @@ def test_a_webserver_answers_and_leaves_nothing() -> None:
         with urllib.request.urlopen(f"http://{where}/", timeout=5) as answer:
             assert b"How the fleet is run" in answer.read()
         assert left() != NOTHING, "the search would find it"
+        heard(child, lines, "Ctrl-C stops it")
     assert lines[-1] == "stopped, nothing is left", lines
     assert child.returncode == 0
     assert left() == NOTHING
@@ -122,8 +124,7 @@ def test_a_block_that_is_killed_leaves_no_process_and_the_next_one_runs() -> Non
         heard(child, lines, "on one Nomad agent")
         child.kill()
         child.wait(10)
-    time.sleep(1.0)
-    assert left()["processes"] == []
+    wait_for("the end of all that it began", lambda: not left()["processes"], 10)
     assert left()["mounts"] == []
     with block("report") as (child, lines):
         heard(child, lines, "nothing is left")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,8 @@ SENDER, HEARER = "a-fra-de", "a-pdx-us"
 PORT, RATE = 7777, 200
 INTERFACE = "fabric0"
 KEY_FILE = f"/etc/wireguard/{INTERFACE}.key"
-CONTROL = "rehearsal-control-string-5c1f"
+# In no file but the one that the test writes, this one neither.
+CONTROL = f"rehearsal-control-{secrets.token_hex(8)}"
 
 
 class Flow:

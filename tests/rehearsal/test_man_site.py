@@ -167,10 +167,29 @@ def newer(package: Path, folder: Path, page: str) -> Path:
     return made
 
 
-def forced(rehearsed: Rehearsed) -> None:
-    """Have the timer run now."""
+def forced(rehearsed: Rehearsed) -> float:
+    """Have the timer run now, to its end; returns when it began. One that meets a run of the clock gives way to it, and
+    is begun anew."""
     nomad = driver.doors(rehearsed.at, load(STACKS)).api("nomad", rehearsed.env["NOMAD_TOKEN"])
-    network.from_internet(lambda: origin.force(nomad))
+
+    def runs() -> set[str]:
+        found = nomad.get("/v1/jobs", prefix=f"{origin.JOB}/periodic-", namespace=origin.NAMESPACE)
+        return {one["ID"] for one in found}
+
+    def well(run: str) -> bool | None:
+        """How it ended; None while it goes on."""
+        path = f"/v1/job/{quote(run, safe='')}/allocations"
+        states = [one["ClientStatus"] for one in nomad.get(path, namespace=origin.NAMESPACE)]
+        return None if not states or {"pending", "running"} & set(states) else states[-1] == "complete"
+
+    def ended_well() -> float:
+        before, begun = runs(), time.monotonic()
+        origin.force(nomad)
+        (run, *_) = wait_for("the run", lambda: runs() - before, 30)
+        wait_for("its end", lambda: well(run) is not None, REST)
+        return begun if well(run) else 0.0
+
+    return float(network.from_internet(lambda: wait_for("a run that ends well", ended_well, REST, pause=2.0)))
 
 
 def test_a_new_version_shows_and_a_removed_package_is_gone_within_a_cycle(
@@ -188,10 +207,9 @@ def test_a_new_version_shows_and_a_removed_package_is_gone_within_a_cycle(
     (edited / files()[removed_name]).unlink()
     packages.index(edited)
     assert readers[0].one(removed_page, tmp_path / "before")[0] == 200
-    begun = time.monotonic()
     origin.bring(fleet, edited)
     # Its clock alone would do the same, up to TIMER later.
-    forced(rehearsed)
+    begun = forced(rehearsed)
     for reader in readers:
 
         def shows(reader: Reader = reader) -> bool:

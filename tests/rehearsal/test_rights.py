@@ -47,9 +47,7 @@ def _tokens(doors: control.Doors, fleet: Fleet, who: Who) -> Mapping[str, str]:
         return {}
     wanted = {"nomad": (who.nomad,) if who.nomad else (), "consul": (who.consul,) if who.consul else ()}
     person = _person(fleet, who.group)
-    found = login.tokens(doors.api("vault"), person, doors.password(person), wanted)
-    login.await_known(doors.way, found)
-    return found
+    return control.entered(doors, person, wanted)
 
 
 def _clients(doors: control.Doors, fleet: Fleet) -> dict[tuple[str, str], Api]:
@@ -85,7 +83,7 @@ def test_somebody_who_is_in_no_group_gets_a_login_that_opens_nothing(doors: cont
     nobody = next(name for name, groups in who_logs_in(fleet).items() if not groups)
 
     def ask() -> tuple[Mapping[str, str], int | None]:
-        given = login.tokens(doors.api("vault"), nobody, doors.password(nobody), login.wanted(fleet))
+        given = control.entered(doors, nobody, login.wanted(fleet))
         try:
             doors.api("vault", given["VAULT_TOKEN"]).get("/v1/secret/metadata/", list=True)
         except ApiError as error:

@@ -158,7 +158,7 @@ def test_what_has_gone_stays_a_while_for_who_read_the_old_index(
     time.sleep(3)
     assert go() == 0  # seen as gone for the first time
     assert gone < set(visible(copy))
-    assert go() == 0
+    assert go("1h") == 0
     assert gone < set(visible(copy))
     time.sleep(3)
     assert go() == 0

@@ -32,7 +32,7 @@ def control(
         quorums(fleet, there, nomad, consul),
         settled(lambda: agents(fleet, nomad, consul)),
         settled(lambda: jobs(fleet, nomad, consul)),
-        names(there),
+        settled(lambda: names(there)),
         closed(hosts),
     ]
 

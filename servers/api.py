@@ -131,7 +131,9 @@ class Api:
         return self.ask("DELETE", path, body, **params).body
 
     def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Answer:
-        """One request. A read is repeated when the connection breaks; a write only if it never got to who decides."""
+        """One request. A read is repeated when the connection breaks, ours or one behind the server that was asked; a
+        write only if it never got to who decides.
+        """
         asked = f"{method} {path}"
         pauses = list(_AGAIN)
         begun = time.monotonic()
@@ -148,7 +150,11 @@ class Api:
                 raise unanswered(self.system, self.address, self.connect_to, asked, error) from error
             if answer.status_code >= 300:
                 refusal = refused(self.system, self.address, asked, answer.status_code, answer.text)
-                if time.monotonic() - begun < self._patience_with(refusal):
+                torn = method == "GET" and refusal.torn
+                if torn and pauses:
+                    time.sleep(pauses.pop(0))
+                    continue
+                if time.monotonic() - begun < (self.patience if torn else self._patience_with(refusal)):
                     time.sleep(_ELECTION_POLL)
                     continue
                 raise refusal

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx
 
+_BROKEN: Final = ("rpc error: eof", "session shutdown", "stream closed", "connection reset", "broken pipe")
 _LOGIN: Final = "get a new one with `fleet login`"
 
 
@@ -17,10 +18,12 @@ class ApiError(Exception):
     `status` is None when there was no HTTP answer at all.
     """
 
-    def __init__(self, status: int | None, text: str, sentence: str | None = None) -> None:
+    def __init__(self, status: int | None, text: str, sentence: str | None = None, *, torn: bool = False) -> None:
         super().__init__(sentence or text)
         self.status = status
         self.text = text
+        self.torn = torn
+        """A connection broke behind the server that was asked: what was sent may have been done, or may not."""
 
     @property
     def sealed(self) -> bool:
@@ -50,7 +53,7 @@ class ApiError(Exception):
     @property
     def unavailable(self) -> bool:
         """The system as a whole does not answer now. A refusal of what was asked is something else."""
-        return self.status is None or self.status in (502, 503, 504) or self.sealed or self.undelivered
+        return self.status is None or self.status in (502, 503, 504) or self.sealed or self.undelivered or self.torn
 
 
 def refused(system: str, address: str, asked: str, status: int, body: str) -> ApiError:
@@ -58,6 +61,7 @@ def refused(system: str, address: str, asked: str, status: int, body: str) -> Ap
     text = reason(body) or f"status {status}"
     where = f"{system} at {address}"
     lower = text.lower()
+    torn = _torn(system, status, lower)
     if system == "vault" and status == 503 and "sealed" in lower:
         way = "it is sealed; people who hold shares run `fleet unseal`"
     elif system == "vault" and status in (501, 503) and "not initialized" in lower:
@@ -77,12 +81,27 @@ def refused(system: str, address: str, asked: str, status: int, body: str) -> Ap
         way = f"no token was given; {_LOGIN}"
     elif status in (401, 403) and "does not exist" not in lower:
         way = f"the token may not do this, or has run out; if your rights should cover it, {_LOGIN}"
+    elif system == "vault" and status == 307:
+        text = "a standby has no contact to the server that leads"
+        way = "see which are down with `fleet status`, then try again"
     elif status in (502, 504) or (status == 503 and "<html" in body.lower()):
         text = f"status {status}"
         way = "the way in answers and no server behind it does; see which are down with `fleet status`"
     else:
-        return ApiError(status, text, f"{where} refused {asked}: {text}")
-    return ApiError(status, text, f"{where} refused {asked}: {text}: {way}")
+        return ApiError(status, text, f"{where} refused {asked}: {text}", torn=torn)
+    return ApiError(status, text, f"{where} refused {asked}: {text}: {way}", torn=torn)
+
+
+def _torn(system: str, status: int, lower: str) -> bool:
+    """Whether a server that restarts took an answer with it: the way in says so, or whoever passed the question on.
+
+    A standby of Vault that cannot pass a question on answers with its leader's address, which is the fabric's.
+    """
+    return (
+        (status == 502 and "broke off" in lower)
+        or (status == 500 and any(text in lower for text in _BROKEN))
+        or (system == "vault" and status == 307)
+    )
 
 
 def unanswered(system: str, address: str, dialled: str | None, asked: str, error: Exception) -> ApiError:

@@ -177,7 +177,8 @@ def _look_at_vault(system: System, address: str, members: Mapping[str, str | Non
         way = "people who hold shares run `fleet unseal`" if sealed else "look at these hosts (`fleet status`)"
         return Sight("", f"{len(opened)} of {len(states)} servers are open and {needed} are needed ({ill}): {way}")
     asked = [_without_token(system, address, members.get(host)) for host in opened]
-    leaders = [found for api in asked if (found := _vault_leader(api, address))]
+    known = any(members.values())
+    leaders = [found for api in asked if (found := _vault_leader(api, address, itself=known))]
     if not leaders:
         return Sight("", _leaderless(system, address, members))
     return Sight(leaders[0])
@@ -197,7 +198,10 @@ def _vault_state(api: Api) -> str:
     return "sealed" if found.get("sealed") else "open"
 
 
-def _vault_leader(api: Api, address: str) -> str:
+def _vault_leader(api: Api, address: str, *, itself: bool) -> str:
+    """Who leads, by the word of one server. `itself`: only where it is that one, for a standby goes on naming a leader
+    that has died until the next one is chosen.
+    """
     try:
         found = api.get("/v1/sys/leader") or {}
     except ApiError:
@@ -205,7 +209,9 @@ def _vault_leader(api: Api, address: str) -> str:
     finally:
         api.close()
     # A Vault without high availability leads itself.
-    return str(found.get("leader_address") or "") if found.get("ha_enabled") else address
+    if not found.get("ha_enabled"):
+        return address
+    return str(found.get("leader_address") or "") if found.get("is_self") or not itself else ""
 
 
 def _leaderless(system: System, address: str, members: Mapping[str, str | None]) -> str:

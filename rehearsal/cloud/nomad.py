@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar, Final
 
 from providers.base.resource import Failure
@@ -9,7 +10,9 @@ from providers.base.values import UNKNOWN, Bag, contains_unknown
 from rehearsal.cloud.kind import Kind
 from rehearsal.cloud.nomad_job import Job
 from rehearsal.cloud.passthrough import Found, Passed, PassThrough, gone_already
+from servers import ApiError
 
+_ENDING_SECONDS: Final = 60.0
 _CAPABILITIES: Final = {
     "enabledTaskDrivers": "EnabledTaskDrivers",
     "disabledTaskDrivers": "DisabledTaskDrivers",
@@ -68,8 +71,16 @@ class Namespace(_Named):
         if id == "default":
             # It cannot go: like the official provider, leave it as a new one is.
             self.api.post("/v1/namespace/default", {"Name": "default", "Description": "Default shared namespace"})
-            return
-        super().remove(id, inputs, outputs)
+            return None
+        end = time.monotonic() + _ENDING_SECONDS
+        while True:
+            try:
+                return super().remove(id, inputs, outputs)
+            except ApiError as error:
+                # What ran there was told to end just before, and takes its time.
+                if "non-terminal" not in error.text or time.monotonic() > end:
+                    raise
+            time.sleep(0.5)
 
 
 class NodePool(_Named):

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -57,10 +58,10 @@ class Vaults:
             )
         wait_for(f"vault of {host}", lambda: self.api(host).get("/v1/sys/seal-status"))
 
-    def stop(self, host: str) -> None:
+    def stop(self, host: str, by: signal.Signals = signal.SIGTERM) -> None:
         """End one."""
         process = self.running.pop(host)
-        process.terminate()
+        process.send_signal(by)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -37,7 +38,7 @@ def restart(way: WayIn, service: str, on: str | None, now: bool, wait: float) ->
         say(f"{one.short}: restarting{f' (was not healthy: {before})' if before else ''}")
         began = time.monotonic()
         nomad.put(f"/v1/client/allocation/{one.id}/restart", {"AllTasks": True})
-        left = await_health(lambda one=one: restarted(nomad, consul, one), wait)  # type: ignore[misc]
+        left = await_health(partial(restarted, nomad, consul, one), wait)
         if left:
             undone = len(plan) - plan.index(one) - 1
             raise Mistake(

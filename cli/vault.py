@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from cli.together import ask
-from servers import Api, ApiError
+from servers import Api, ApiError, vault_health
 
 Apis = Mapping[str, Api]
 """A control host to the API of its own Vault."""
-# A sealed or a new Vault answers with its state all the same, and so does one that does not lead, with a leader or not.
-_CODES = ("standbycode", "sealedcode", "uninitcode", "drsecondarycode", "haunhealthycode", "removedcode")
-WHATEVER_ITS_STATE: dict[str, Any] = dict.fromkeys(_CODES, 200)
 JOIN_SECONDS = 60.0
 _NOT_YET = ("not initialized", "not yet initialized", "raft")
 
@@ -75,7 +72,7 @@ class WrongShareError(Exception):
 def state(host: str, api: Api) -> State:
     """What one Vault says of itself. Never raises."""
     try:
-        health: dict[str, Any] = api.ask("GET", "/v1/sys/health", **WHATEVER_ITS_STATE).body
+        health: dict[str, Any] = vault_health(api)
         seal: dict[str, Any] = api.get("/v1/sys/seal-status")
     except ApiError as error:
         return State(host, silent=error.text or str(error))
@@ -83,7 +80,8 @@ def state(host: str, api: Api) -> State:
         return State(host, silent="the others have removed it from their cluster")
     leads = not health.get("standby", True) and not health.get("sealed", True)
     # A standby that has never had a leader says nothing of one.
-    return _state(host, seal, active=leads, apart=not leads and health.get("ha_connection_healthy") is False)
+    apart = not leads and health.get("ha_connection_healthy") is False
+    return replace(_state(host, seal), active=leads, apart=apart)
 
 
 def states(apis: Apis, seconds: float = 5.0) -> dict[str, State]:
@@ -185,13 +183,11 @@ def _open(host: str, api: Api, shares: list[str], wait: float) -> State:
     return await_open(host, api, wait if len(shares) >= max(1, now.threshold) else 0.0)
 
 
-def _state(host: str, seal: Mapping[str, Any], active: bool = False, apart: bool = False) -> State:
+def _state(host: str, seal: Mapping[str, Any]) -> State:
     return State(
         host,
         initialised=bool(seal.get("initialized")),
         sealed=bool(seal.get("sealed", True)),
-        active=active,
-        apart=apart,
         version=str(seal.get("version", "")),
         threshold=int(seal.get("t") or 0),
         given=int(seal.get("progress") or 0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from rehearsal import periodic
 from rehearsal.testhosts.settings import RehearsalError
 from servers import Api
 
@@ -17,7 +18,7 @@ def obtain(nomad: Api, seconds: float = SECONDS) -> bool:
     if there(nomad):
         return False
     before = runs(nomad)
-    nomad.put(f"/v1/job/{JOB}/periodic/force", namespace=NAMESPACE)
+    periodic.force(nomad, JOB, NAMESPACE)
     end = time.monotonic() + seconds
     while not there(nomad):
         failed = [one for name, one in runs(nomad).items() if name not in before and one == "failed"]
@@ -37,5 +38,4 @@ def there(nomad: Api) -> bool:
 
 def runs(nomad: Api) -> dict[str, str]:
     """The job's allocations, and how each is."""
-    found = nomad.get("/v1/allocations", namespace=NAMESPACE)
-    return {str(one["ID"]): str(one["ClientStatus"]) for one in found if str(one["JobID"]).startswith(f"{JOB}/")}
+    return periodic.runs(nomad, JOB, NAMESPACE)

@@ -13,7 +13,7 @@ from cli.way_in import TOKEN, System
 from model import Fleet
 from rehearsal.checks import WELL_SECONDS, Check, reached, settled
 from rehearsal.control import Doors
-from servers import Api, ApiError
+from servers import WHATEVER_ITS_STATE, Api, ApiError
 
 # What agents listen on; each on its host's fabric address alone.
 PORTS = {
@@ -131,7 +131,7 @@ def names(there: Doors) -> Check:
         for host in there.way.hosts:
             check.asked += 1
             try:
-                there.way.own(system, host).ask("GET", path, **(vault.WHATEVER_ITS_STATE if system == "vault" else {}))
+                there.way.own(system, host).ask("GET", path, **(WHATEVER_ITS_STATE if system == "vault" else {}))
             except ApiError as error:
                 check.wrong.append(f"{there.way.name(system)} at {host}: {error}")
     return check

@@ -113,13 +113,12 @@ def open_up(there: Doors) -> str | None:
         shares.prepare(folder)
         shares.write(folder, holders, made.shares)
         root = made.root_token
-    if not all(one.open for one in vault.states(there.apis).values()):
-        end = time.monotonic() + ANSWER_SECONDS
-        while closed := [one for one in vault.unseal(there.apis, there.held).values() if not one.open]:
-            # One that was too busy to say how it stands has got no share.
-            if time.monotonic() > end or not all(one.silent for one in closed):
-                raise NotOpenError("; ".join(map(str, closed)))
-            time.sleep(0.5)
+    end = time.monotonic() + ANSWER_SECONDS
+    while closed := [one for one in vault.unseal(there.apis, there.held).values() if not one.open]:
+        # One that was too busy to say how it stands has got no share.
+        if time.monotonic() > end or not all(one.silent for one in closed):
+            raise NotOpenError("; ".join(map(str, closed)))
+        time.sleep(0.5)
     if vault.await_active(there.apis) is None:
         raise NotOpenError("every Vault is open, and none leads")
     return root
@@ -146,13 +145,19 @@ def operator_of(fleet: Fleet, people: Mapping[str, list[str]]) -> str:
     )
 
 
-def entered(there: Doors, person: str, wanted: login.Wanted, seconds: float = LOGIN_SECONDS) -> dict[str, str]:
-    """Log in as a made-up person, for whatever their groups grant; patient with servers that are busy or just begin."""
+def entered(
+    there: Doors, person: str, wanted: login.Wanted, seconds: float = LOGIN_SECONDS, *, every: bool = False
+) -> dict[str, str]:
+    """Log in as a made-up person; patient with servers that are busy or have no leader yet. Names as the environment
+    has them.
+
+    A system that this person's groups grant nothing of is left out; with `every` it is waited for like the others.
+    """
     end = time.monotonic() + seconds
     while True:
         try:
             session = login.login(there.api("vault"), person, there.password(person), wanted)
-            late = {system: why for system, why in session.refused.items() if why != login.NO_ROLE}
+            late = {system: why for system, why in session.refused.items() if every or why != login.NO_ROLE}
             if not late:
                 login.await_known(there.way, session.tokens)
                 return dict(session.tokens)
@@ -165,20 +170,8 @@ def entered(there: Doors, person: str, wanted: login.Wanted, seconds: float = LO
 
 
 def tokens(there: Doors, person: str, fleet: Fleet, seconds: float = LOGIN_SECONDS) -> dict[str, str]:
-    """Log in as a made-up person; waits for a leader of each system. Names as the environment has them."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            found = login.tokens(there.api("vault"), person, there.password(person), login.wanted(fleet))
-            if len(found) == 3:
-                login.await_known(there.way, found)
-                return found
-            problem = f"{person} got {', '.join(sorted(found))} only"
-        except (ApiError, Mistake, FileNotFoundError) as error:
-            problem = str(error)
-        if time.monotonic() > end:
-            raise NotOpenError(f"login of {person}: {problem}")
-        time.sleep(1.0)
+    """Log in as a made-up person who may use all three systems."""
+    return entered(there, person, login.wanted(fleet), seconds, every=True)
 
 
 Apply = Callable[[Sequence[str], Mapping[str, str]], Outcome]

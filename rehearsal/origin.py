@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from model import Fleet
+from rehearsal import periodic
 from rehearsal.testhosts import hosts, manuals
 from rehearsal.testhosts.commands import tool
 from rehearsal.testhosts.settings import RehearsalError
@@ -56,7 +57,12 @@ def bring(fleet: Fleet, source: Path) -> None:
 
 def force(nomad: Api) -> None:
     """Have the pages taken out now: by its clock the job would begin up to five minutes later."""
-    nomad.put(f"/v1/job/{JOB}/periodic/force", namespace=NAMESPACE)
+    periodic.force(nomad, JOB, NAMESPACE)
+
+
+def runs(nomad: Api) -> dict[str, str]:
+    """The job's allocations, and how each is."""
+    return periodic.runs(nomad, JOB, NAMESPACE)
 
 
 def first_pages(fleet: Fleet, nomad: Api, seconds: float = RUN_SECONDS) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from providers.base.diffing import detailed
 from providers.base.resource import Created, Diff, Failure, ProviderError, Read, Resource
 from providers.base.values import UNKNOWN, Bag, reveal
-from servers import Api, ApiError, System, from_environment
+from servers import Api, ApiError, System, from_environment, vault_health
 
 SYSTEMS: Final = ("nomad", "consul", "vault")
 # Longer than an election: a leader that is still there after it was elected by those who are up now.
@@ -186,13 +186,15 @@ def _look_at_vault(system: System, address: str, members: Mapping[str, str | Non
 
 def _vault_state(api: Api) -> str:
     try:
-        found = api.get("/v1/sys/health", standbyok=True, sealedcode=200, uninitcode=200, haunhealthycode=200)
+        found = vault_health(api)
     except ApiError as error:
         return "sealed" if error.sealed else f"does not answer ({error.text})"
     finally:
         api.close()
     if not isinstance(found, dict):
         return "does not answer as a Vault does"
+    if found.get("removed_from_cluster"):
+        return "removed from the cluster"
     if not found.get("initialized"):
         return "not initialised"
     return "sealed" if found.get("sealed") else "open"

@@ -174,7 +174,5 @@ def _clean(folder: Path) -> None:
     """The mounts are gone with the agent's namespace; files and empty control groups are left to remove."""
     shutil.rmtree(folder, ignore_errors=True)
     name = f"fleet-alone-{folder.name.rsplit('-', 1)[-1]}"
-    for top in cgroups.named(name):
-        for group, _, _ in os.walk(top, topdown=False):
-            with contextlib.suppress(OSError):
-                Path(group).rmdir()
+    for group in cgroups.named(name):
+        cgroups.remove_tree(group)

@@ -71,11 +71,12 @@ class Namespace(_Named):
         if id == "default":
             # It cannot go: like the official provider, leave it as a new one is.
             self.api.post("/v1/namespace/default", {"Name": "default", "Description": "Default shared namespace"})
-            return None
+            return
         end = time.monotonic() + _ENDING_SECONDS
         while True:
             try:
-                return super().remove(id, inputs, outputs)
+                super().remove(id, inputs, outputs)
+                break
             except ApiError as error:
                 # What ran there was told to end just before, and takes its time.
                 if "non-terminal" not in error.text or time.monotonic() > end:

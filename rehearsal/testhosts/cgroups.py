@@ -1,6 +1,7 @@
 """A control group of its own for each host, below our own in every hierarchy, so that limits above us keep counting."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from rehearsal.testhosts import settings
@@ -65,13 +66,9 @@ def remove(host: str) -> None:
 
 def remove_tree(group: Path) -> None:
     """Groups are removed from the deepest up; their files need no removal."""
-    if not group.is_dir():
-        return
-    for below in sorted((one for one in group.rglob("*") if one.is_dir()), key=lambda one: -len(one.parts)):
+    for below, _, _ in os.walk(group, topdown=False):
         with contextlib.suppress(OSError):
-            below.rmdir()
-    with contextlib.suppress(OSError):
-        group.rmdir()
+            Path(below).rmdir()
 
 
 def left() -> list[Path]:

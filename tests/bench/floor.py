@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.executable import executable
+
 PROGRAM = """\
 import pulumi
 
@@ -67,7 +69,5 @@ def project(folder: Path, components: int, custom: int, python: str) -> Path:
     )
     (folder / "__main__.py").write_text(f"COMPONENTS, CUSTOM = {max(components, 1)}, {custom}\n{PROGRAM}")
     (plugin / "bench_provider.py").write_text(PROVIDER)
-    script = plugin / "pulumi-resource-floor"
-    script.write_text(f'#!/bin/sh\nexec "{python}" "{plugin / "bench_provider.py"}"\n')
-    script.chmod(0o755)
+    executable(plugin / "pulumi-resource-floor", f'#!/bin/sh\nexec "{python}" "{plugin / "bench_provider.py"}"\n')
     return folder

@@ -7,8 +7,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,9 @@ from model import Fleet, load
 from model.fleet import Recorded
 from tests.cli.run import Ran
 from tests.harness import ROOT
+from tests.servers.answering import Server, serve
+
+__all__ = ["serve"]
 
 TOKENS = ("VAULT_ADDR", "NOMAD_ADDR", "CONSUL_HTTP_ADDR", "VAULT_TOKEN", "NOMAD_TOKEN", "CONSUL_HTTP_TOKEN")
 
@@ -166,26 +170,15 @@ def test_a_way_in_is_found_by_its_stack() -> None:
 
 
 def test_a_new_token_is_waited_for_at_each_server_by_what_that_one_knows_itself(
-    way: WayIn, monkeypatch: pytest.MonkeyPatch
+    way: WayIn, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A follower that is asked without `stale` asks its leader, who knows every token."""
-    asked: list[str] = []
+    times: list[str] = []
 
-    class Follower(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            known = "stale=" not in self.path or len(asked) > 3
-            self.send_response(200 if known else 403)
-            self.end_headers()
-            self.wfile.write(b"{}" if known else b"ACL token not found")
+    def answers(asked: BaseHTTPRequestHandler) -> tuple[int, Any]:
+        times.append(asked.path)
+        return (200, {}) if "stale=" not in asked.path or len(times) > 3 else (403, "ACL token not found")
 
-        def log_message(self, *_: object) -> None:
-            """Nothing on the screen of a test."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Follower)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("NOMAD_ADDR", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("NOMAD_ADDR", f"http://127.0.0.1:{serve(answers).port}")
     await_known(way, {"NOMAD_TOKEN": "t"}, 30.0)
-    server.shutdown()
-    server.server_close()
-    assert asked == ["/v1/acl/token/self?stale=true"] * 4
+    assert times == ["/v1/acl/token/self?stale=true"] * 4

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli import places, vault
-from servers import ApiError
+from servers import ApiError, vault_health
 from tests.cli.directory import PEOPLE, directory
 from tests.cli.directory import settings as ldap_settings
 from tests.cli.run import Ran, fleet
@@ -95,8 +95,7 @@ def test_a_vault_that_lost_its_leader_is_open_and_said_to_be_alone(here: Plane, 
     last, other = (host for host in HOSTS if host != leads)
 
     def in_touch() -> bool:
-        health = apis[last].ask("GET", "/v1/sys/health", **vault.WHATEVER_ITS_STATE).body
-        return health.get("ha_connection_healthy") is True
+        return vault_health(apis[last]).get("ha_connection_healthy") is True
 
     wait_for(f"contact of {last} to its leader", in_touch)
     here.vaults.stop(other)

@@ -44,8 +44,9 @@ def _all_the_keys(rig: Rig) -> None:
     rig.store.write([*rig.known, *rig.closed])
 
 
+NONE = Fault("none", lambda rig: rig.proxy.set(""))
 FAULTS = (
-    Fault("none", lambda rig: rig.proxy.set("")),
+    NONE,
     Fault("refused", lambda rig: rig.proxy.set("refused")),
     Fault("black-holed", lambda rig: rig.black_hole(True), lambda rig: rig.black_hole(False)),
     Fault("silent after connecting", lambda rig: rig.proxy.set("silent")),
@@ -80,9 +81,19 @@ def _cell(logins: Sequence[Login]) -> str:
     )
 
 
-def one_way(rig: Rig, kind: str, count: int, at_once: int) -> Found:
+def under(rig: Rig, fault: Fault, kind: str, count: int) -> Found:
+    """So many logins of each kind of people while the directory is broken in this way."""
+    rig.refresh()
+    fault.begin(rig)
+    found = one_way(rig, kind, count)
+    fault.end(rig)
+    rig.end_waiting()
+    return found
+
+
+def one_way(rig: Rig, kind: str, count: int) -> Found:
     """So many logins of each kind of people. One after the other, unless each would only wait."""
-    port = PORTS[kind]
+    port, at_once = PORTS[kind], 1 if kind == "ours" else AT_ONCE
 
     def several(names: Sequence[str], keys: Sequence[str]) -> list[Login]:
         with ThreadPoolExecutor(at_once) as pool:
@@ -129,18 +140,14 @@ def run(rig: Rig, count: int, say: Callable[[str], None], *, beside: bool = True
     # The plain one last of all: it leaves processes that wait, and they would slow down what is measured after them.
     for kind in ("ours", "plain") if beside else ("ours",):
         for fault in FAULTS:
-            rig.refresh()
-            fault.begin(rig)
             begun = time.monotonic()
-            found = one_way(rig, kind, count, 1 if kind == "ours" else AT_ONCE)
+            found = under(rig, fault, kind, count)
             lines.append(row(fault.name, kind, found))
             if kind == "ours":
                 usual = usual or statistics.median(it.seconds for it in found.known)
                 others, late = judged(fault.name, found, usual)
                 wrong += others
                 slow += [fault] if late else []
-            fault.end(rig)
-            rig.end_waiting()
             say(f"{kind}, {fault.name}: {time.monotonic() - begun:.0f} s")
         if kind == "ours":
             wrong += again(rig, slow, count, lines)
@@ -151,16 +158,11 @@ def again(rig: Rig, slow: Sequence[Fault], count: int, lines: list[str]) -> list
     """What was too late once may be the machine, which has other things to do; too late at another time is ours."""
     wrong: list[str] = []
     for fault in slow:
-        rig.refresh()
-        usual = statistics.median(it.seconds for it in one_way(rig, "ours", count, 1).known)
-        rig.refresh()
-        fault.begin(rig)
-        found = one_way(rig, "ours", count, 1)
+        usual = statistics.median(it.seconds for it in under(rig, NONE, "ours", count).known)
+        found = under(rig, fault, "ours", count)
         lines.append(row(f"{fault.name}, again", "ours", found))
         others, late = judged(fault.name, found, usual)
         wrong += others + late
-        fault.end(rig)
-        rig.end_waiting()
     return wrong
 
 

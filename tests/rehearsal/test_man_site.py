@@ -172,27 +172,17 @@ def forced(rehearsed: Rehearsed) -> float:
     is begun anew."""
     nomad = driver.doors(rehearsed.at, load(STACKS)).api("nomad", rehearsed.env["NOMAD_TOKEN"])
 
-    def runs() -> set[str]:
-        found = nomad.get("/v1/jobs", prefix=f"{origin.JOB}/periodic-", namespace=origin.NAMESPACE)
-        return {one["ID"] for one in found}
-
-    def well(run: str) -> bool | None:
-        """How it ended; None while it goes on."""
-        path = f"/v1/job/{quote(run, safe='')}/allocations"
-        states = [one["ClientStatus"] for one in nomad.get(path, namespace=origin.NAMESPACE)]
-        return None if not states or {"pending", "running"} & set(states) else states[-1] == "complete"
-
     def ended_well() -> float:
-        before, begun = runs(), time.monotonic()
+        before, begun = origin.runs(nomad), time.monotonic()
         origin.force(nomad)
-        # Nomad names runs by the second: one of the clock's in the same second is no other.
-        while not (new := runs() - before):
-            if time.monotonic() > begun + 30:
+        while not (new := {state for run, state in origin.runs(nomad).items() if run not in before}) or (
+            new & {"pending", "running"}
+        ):
+            # Nomad names runs by the second: one of the clock's in the same second is no other.
+            if time.monotonic() > begun + (REST if new else 30):
                 return 0.0
-            time.sleep(0.2)
-        (run, *_) = new
-        wait_for("its end", lambda: well(run) is not None, REST)
-        return begun if well(run) else 0.0
+            time.sleep(0.5)
+        return begun if "complete" in new else 0.0
 
     return float(network.from_internet(lambda: wait_for("a run that ends well", ended_well, REST, pause=2.0)))
 

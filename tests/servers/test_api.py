@@ -2,79 +2,19 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import socket
 import ssl
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from servers import Api, ApiError, from_environment
+from tests.servers.answering import Answers, Server, serve
 from tests.servers.real import nobody
 
-Answers = Callable[[http.server.BaseHTTPRequestHandler], tuple[int, Any]]
-
-
-class Server:
-    """A server on the loopback that remembers what it was asked."""
-
-    def __init__(self, answers: Answers, tls: ssl.SSLContext | None = None) -> None:
-        self.seen: list[tuple[str, str, dict[str, str], Any]] = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                raw = self.rfile.read(length)
-                headers = {key.lower(): value for key, value in self.headers.items()}
-                outer.seen.append((self.command, self.path, headers, json.loads(raw) if raw else None))
-                status, body = answers(self)
-                if status == 0:
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    self.close_connection = True
-                    return
-                text = body if isinstance(body, str) else json.dumps(body)
-                self.send_response(status)
-                self.send_header("Content-Type", "text/plain" if isinstance(body, str) else "application/json")
-                self.send_header("Content-Length", str(len(text.encode())))
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if tls:
-            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
-        self.thread = threading.Thread(target=self.http.serve_forever, daemon=True)
-        self.thread.start()
-
-    @property
-    def port(self) -> int:
-        return int(self.http.server_address[1])
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    running: list[Server] = []
-
-    def start(answers: Answers, tls: ssl.SSLContext | None = None) -> Server:
-        running.append(Server(answers, tls))
-        return running[-1]
-
-    yield start
-    for one in running:
-        one.http.shutdown()
-        one.http.server_close()
+__all__ = ["serve"]
 
 
 @pytest.fixture(scope="session")
@@ -206,6 +146,37 @@ def test_who_is_patient_waits_for_a_leader(serve: Callable[..., Server], said: s
         Api("nomad", address).ask(method, "/v1/x")
     assert caught.value.unavailable
     assert Api("nomad", address, patience=15).ask(method, "/v1/x").body == {"n": 3}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(502, "Nomad broke off; whether it did what was asked is not known"), (500, "rpc error: EOF")]
+)
+def test_a_read_that_broke_off_behind_the_server_is_repeated_and_a_write_is_not(
+    serve: Callable[..., Server], status: int, said: str
+) -> None:
+    times: list[int] = []
+
+    def answers(_: Any) -> tuple[int, Any]:
+        times.append(1)
+        return (status, said) if len(times) < 3 else (200, {})
+
+    server = serve(answers)
+    assert Api("nomad", f"http://127.0.0.1:{server.port}").get("/v1/jobs") == {}
+    assert len(times) == 3
+    times.clear()
+    with pytest.raises(ApiError) as refused:
+        Api("nomad", f"http://127.0.0.1:{server.port}", patience=5).put("/v1/jobs", {})
+    assert (len(times), refused.value.unavailable, refused.value.undelivered) == (1, True, False)
+
+
+def test_a_standby_that_cannot_pass_on_says_so(serve: Callable[..., Server]) -> None:
+    server = serve(lambda _: (307, ""))
+    with pytest.raises(
+        ApiError, match="a standby has no contact to the server that leads: see which are down"
+    ) as refused:
+        Api("vault", f"http://127.0.0.1:{server.port}").put("/v1/x", {})
+    assert refused.value.unavailable
+    assert len(server.seen) == 1
 
 
 def test_a_token_that_was_good_is_not_given_up_at_once(serve: Callable[..., Server]) -> None:

@@ -24,6 +24,7 @@ from model import load
 from servers import Api
 from tests.cli.run import Ran, fleet
 from tests.devspace.client import sftp
+from tests.executable import executable
 from tests.harness import ROOT
 from tests.servers import real
 from tests.servers.test_canary import cell
@@ -52,8 +53,7 @@ class Place:
         for name in ("key", "host_key"):
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
             subprocess.run(words, check=True)
-        (folder / "keys").write_text(f'#!/bin/sh\n[ "$1" != {WHO} ] || cat {folder}/key.pub\n')
-        (folder / "keys").chmod(0o755)
+        executable(folder / "keys", f'#!/bin/sh\n[ "$1" != {WHO} ] || cat {folder}/key.pub\n')
         (folder / "data").mkdir()
         for name in ("data", "host_key"):
             os.chown(folder / name, NOBODY, NOBODY)
